@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The little of rtnetlink that BPVS needs, without a library: it sits on the start-up path of `ipvsadm`.
+
+Layouts: include/uapi/linux/netlink.h and rtnetlink.h, all in host byte order.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+
+NLM_F_REQUEST = 0x1
+NLM_F_DUMP = 0x300
+NLM_F_DUMP_INTR = 0x10
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+NLA_TYPE_MASK = 0x3FFF
+SOL_NETLINK = 270
+NETLINK_EXT_ACK = 11
+NETLINK_GET_STRICT_CHK = 12
+
+_HEADER = struct.Struct("=LHHLL")
+_ATTRIBUTE = struct.Struct("=HH")
+_RECEIVE_BYTES = 1 << 16
+_DUMP_ATTEMPTS = 5
+
+
+def attribute(kind: int, payload: bytes) -> bytes:
+    """One attribute, padded to 4 bytes."""
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(payload), kind) + payload + bytes(-len(payload) % 4)
+
+
+def attributes(data: bytes) -> dict[int, bytes]:
+    """The attributes in `data` by type; of a repeated type the last one."""
+    found: dict[int, bytes] = {}
+    offset = 0
+    while offset + _ATTRIBUTE.size <= len(data):
+        size, kind = _ATTRIBUTE.unpack_from(data, offset)
+        if size < _ATTRIBUTE.size:
+            break
+        found[kind & NLA_TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + size]
+        offset += (size + 3) & ~3
+    return found
+
+
+def number(payload: bytes | None) -> int:
+    """An unsigned attribute of any width; 0 when it is absent."""
+    return int.from_bytes(payload, sys.byteorder) if payload else 0
+
+
+def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """(type, flags, payload) of each message in one datagram."""
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        size, kind, flags, _sequence, _port = _HEADER.unpack_from(data, offset)
+        if size < _HEADER.size:
+            return
+        yield kind, flags, data[offset + _HEADER.size : offset + size]
+        offset += (size + 3) & ~3
+
+
+class RouteSocket:
+    """One rtnetlink socket in the network namespace of the calling thread; a context manager."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
+        self._sequence = 0
+
+    def __enter__(self) -> RouteSocket:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._socket.close()
+
+    def ask(self, kind: int, payload: bytes) -> bytes:
+        """The payload of the single answer to a request; OSError with the kernel's errno if it refuses."""
+        self._send(kind, NLM_F_REQUEST, payload)
+        for answer, _flags, body in messages(self._socket.recv(_RECEIVE_BYTES)):
+            _raise_error(answer, body)
+            return body
+        raise OSError(errno.EIO, "rtnetlink gave an empty answer")
+
+    def dump(self, kind: int, payload: bytes) -> list[bytes]:
+        """The payloads of a whole dump, read again when the kernel says that it changed meanwhile."""
+        for _ in range(_DUMP_ATTEMPTS):
+            bodies = self._dump_once(kind, payload)
+            if bodies is not None:
+                return bodies
+        raise OSError(errno.EINTR, f"the kernel's list changed during each of {_DUMP_ATTEMPTS} readings")
+
+    def _dump_once(self, kind: int, payload: bytes) -> list[bytes] | None:
+        self._send(kind, NLM_F_REQUEST | NLM_F_DUMP, payload)
+        bodies: list[bytes] = []
+        interrupted = False
+        while True:
+            for answer, flags, body in messages(self._socket.recv(_RECEIVE_BYTES)):
+                interrupted |= bool(flags & NLM_F_DUMP_INTR)
+                if answer == NLMSG_DONE:
+                    return None if interrupted else bodies
+                _raise_error(answer, body)
+                bodies.append(body)
+
+    def _send(self, kind: int, flags: int, payload: bytes) -> None:
+        self._sequence += 1
+        self._socket.send(_HEADER.pack(_HEADER.size + len(payload), kind, flags, self._sequence, 0) + payload)
+
+
+def _raise_error(kind: int, body: bytes) -> None:
+    if kind == NLMSG_ERROR:
+        code = -struct.unpack_from("=i", body)[0]
+        if code:
+            raise OSError(code, os.strerror(code))
