@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Values and rules of the virtual server table; no I/O."""
+
+from __future__ import annotations
+
+from bpvs.model.address import Address, Family
+from bpvs.model.connection import Connection, Timeouts
+from bpvs.model.counters import Counters, Rates, ServerStatus, ServiceStatus
+from bpvs.model.errors import (
+    BpvsError,
+    DirectorError,
+    InvalidServer,
+    NoSuchServer,
+    NoSuchService,
+    NotBuilt,
+    OutOfRange,
+    ServerExists,
+    ServiceExists,
+    ServiceNotDefined,
+    TableError,
+    UnknownScheduler,
+)
+from bpvs.model.server import Method, RealServer, Tunnel, TunnelChecksum, TunnelType
+from bpvs.model.service import FLAG_1, FLAG_2, FLAG_3, Protocol, ServiceKey, VirtualService
+from bpvs.model.table import Check, Table
+
+__all__ = [
+    "FLAG_1",
+    "FLAG_2",
+    "FLAG_3",
+    "Address",
+    "BpvsError",
+    "Check",
+    "Connection",
+    "Counters",
+    "DirectorError",
+    "Family",
+    "InvalidServer",
+    "Method",
+    "NoSuchServer",
+    "NoSuchService",
+    "NotBuilt",
+    "OutOfRange",
+    "Protocol",
+    "Rates",
+    "RealServer",
+    "ServerExists",
+    "ServerStatus",
+    "ServiceExists",
+    "ServiceKey",
+    "ServiceNotDefined",
+    "ServiceStatus",
+    "Table",
+    "TableError",
+    "Timeouts",
+    "Tunnel",
+    "TunnelChecksum",
+    "TunnelType",
+    "UnknownScheduler",
+    "VirtualService",
+]

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the data plane counted: totals, rates and connections in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bpvs.model.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Totals since the last zero point; bytes are IP packet lengths without link headers."""
+
+    connections: int = 0
+    in_packets: int = 0
+    out_packets: int = 0
+    in_bytes: int = 0
+    out_bytes: int = 0
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(
+            self.connections + other.connections,
+            self.in_packets + other.in_packets,
+            self.out_packets + other.out_packets,
+            self.in_bytes + other.in_bytes,
+            self.out_bytes + other.out_bytes,
+        )
+
+    def __sub__(self, other: Counters) -> Counters:
+        return Counters(
+            self.connections - other.connections,
+            self.in_packets - other.in_packets,
+            self.out_packets - other.out_packets,
+            self.in_bytes - other.in_bytes,
+            self.out_bytes - other.out_bytes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What `--rate` shows: per second, smoothed by the estimator of IPVS (net/netfilter/ipvs/ip_vs_est.c)."""
+
+    connections: int = 0
+    in_packets: int = 0
+    out_packets: int = 0
+    in_bytes: int = 0
+    out_bytes: int = 0
+
+
+NO_COUNTERS = Counters()
+NO_RATES = Rates()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """One server's connections in force (active, inactive, persistence templates) and its counters."""
+
+    active: int = 0
+    inactive: int = 0
+    persistent: int = 0
+    counters: Counters = NO_COUNTERS
+    rates: Rates = NO_RATES
+
+
+NO_STATUS = ServerStatus()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service's counters, and its servers' by (address, port)."""
+
+    counters: Counters = NO_COUNTERS
+    rates: Rates = NO_RATES
+    servers: Mapping[tuple[Address, int], ServerStatus] = field(default_factory=dict)
+
+    def server(self, address: Address, port: int) -> ServerStatus:
+        """The status of one server; all zero if the data plane knows nothing of it."""
+        return self.servers.get((address, port), NO_STATUS)

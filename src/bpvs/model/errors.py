@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one tree of exceptions; str() of each is the line that a user reads."""
+
+from __future__ import annotations
+
+
+class BpvsError(Exception):
+    """Any failure that BPVS reports on purpose."""
+
+    text = "BPVS failed"
+
+    def __init__(self, text: str | None = None) -> None:
+        super().__init__(self.text if text is None else text)
+
+
+class TableError(BpvsError):
+    """The table refuses a change; the texts are those of ipvsadm 1.31, and nothing has changed."""
+
+    text = "Invalid operation"
+
+
+class ServiceExists(TableError):
+    """A service with this key is in the table already."""
+
+    text = "Service already exists"
+
+
+class NoSuchService(TableError):
+    """A command on a service (edit, delete, zero, list) does not find it."""
+
+    text = "No such service"
+
+
+class ServiceNotDefined(TableError):
+    """A command on a server does not find the server's service."""
+
+    text = "Service not defined"
+
+
+class ServerExists(TableError):
+    """The service has a server with this address and port already, whatever its method."""
+
+    text = "Destination already exists"
+
+
+class NoSuchServer(TableError):
+    """The service has no server with this address and port."""
+
+    text = "No such destination"
+
+
+class UnknownScheduler(TableError):
+    """The scheduler or the persistence engine does not exist."""
+
+    text = "Scheduler or persistence engine not found"
+
+
+class InvalidServer(TableError):
+    """The server's address is not acceptable: not unicast, or of the wrong family."""
+
+    text = "Invalid operation.  Possibly wrong module version, address not unicast, ..."
+
+
+class OutOfRange(TableError):
+    """The lower threshold of a server exceeds its upper threshold."""
+
+    text = "Numerical result out of range"
+
+
+class NotBuilt(BpvsError):
+    """The data plane lacks a feature that IPVS has; the text is one sentence that names it."""
+
+    text = "this version of BPVS cannot do that yet"
+
+
+class DirectorError(BpvsError):
+    """Loading, permissions or the kernel failed; the text says what, on what, and what would be right."""
+
+    text = "the data plane failed"
