@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 
-from bpvs.model.address import Address, Family
+from bpvs.model import Address, Family
 from bpvs.net.netlink import RouteSocket, attribute
 
 RTM_GETROUTE = 26
@@ -17,8 +17,11 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 
 
 def is_local(address: Address) -> bool:
-    """Whether packets to `address` end on this host, by the routing tables of this network namespace."""
-    return _route_type(address) == _RTN_LOCAL
+    """Whether packets to `address` end on this host, by the routing tables of this network namespace.
+
+    Never so for the unspecified address: the kernel routes it to lo, yet no packet carries it as destination.
+    """
+    return any(address.packed) and _route_type(address) == _RTN_LOCAL
 
 
 def is_server_address(address: Address) -> bool:

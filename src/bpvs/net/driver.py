@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import array
 import fcntl
-import socket
 import struct
+
+# The C module below socket: it is on the start-up path of ipvsadm.
+from _socket import AF_INET, SOCK_CLOEXEC, SOCK_DGRAM, socket
 
 _SIOCETHTOOL = 0x8946
 _ETHTOOL_GDRVINFO = 0x3
@@ -32,11 +34,13 @@ def driver(name: str) -> str:
     """
     answer = array.array("B", struct.pack("=I", _ETHTOOL_GDRVINFO) + bytes(_DRVINFO_BYTES - 4))
     request = _IFREQ.pack(name.encode("utf-8", "surrogateescape"), answer.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-        try:
-            fcntl.ioctl(probe, _SIOCETHTOOL, request)
-        except OSError:
-            return ""
+    probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC)
+    try:
+        fcntl.ioctl(probe.fileno(), _SIOCETHTOOL, request)
+    except OSError:
+        return ""
+    finally:
+        probe.close()
     return bytes(answer[4:36]).split(b"\0", 1)[0].decode("ascii", "replace")
 
 

@@ -38,9 +38,9 @@ _MIRROR_KINDS = frozenset({"ifb"})
 class Link:
     """One interface as the kernel reports it by RTM_GETLINK (include/uapi/linux/if_link.h).
 
-    `master` and `lower` are interface indexes or 0; `kind` is the IFLA_INFO_KIND ("veth", "bridge", ...; "" for hardware
-    and loopback); `flags` are IFF_*, `arp_type` ARPHRD_*; `mtu` in bytes; `xdp_mode` is "", native, generic, offload or
-    multi and `xdp_program` the id of the program that is attached, or 0.
+    `master` and `lower` are interface indexes or 0; `kind` is the IFLA_INFO_KIND ("veth", "bridge", ...; "" for
+    hardware and loopback); `flags` are IFF_*, `arp_type` ARPHRD_*; `mtu` in bytes; `xdp_mode` is "", native, generic,
+    offload or multi and `xdp_program` the id of the program that is attached, or 0.
     """
 
     index: int

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
+
+# The C module below socket: it is on the start-up path of ipvsadm.
+from _socket import AF_INET, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET, socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,8 +22,11 @@ def cookie() -> int:
 
     SO_NETNS_COOKIE, Linux 5.14; OSError(ENOPROTOOPT) before.
     """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as probe:
-        return int.from_bytes(probe.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+    probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC)
+    try:
+        return int.from_bytes(probe.getsockopt(SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+    finally:
+        probe.close()
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import struct
 import sys
+
+# The C module below socket: importing socket itself costs milliseconds of enum building on every ipvsadm run.
+from _socket import AF_NETLINK, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, socket
 from collections.abc import Iterator
 
 NLM_F_REQUEST = 0x1
@@ -67,7 +69,7 @@ class RouteSocket:
     """One rtnetlink socket in the network namespace of the calling thread; a context manager."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
         self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
         self._sequence = 0
 

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Hosts plugged into switches: everything a lab needs from `ip`, built in few processes and removed for certain."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+from pathlib import Path
+from types import TracebackType
+
+from bpvs.lab.host import WEB_SERVER, Host
+from bpvs.lab.shell import LabError, run
+from bpvs.net import namespace
+
+PREFIX = "bpvs-"
+_SWITCHES = "wire"
+# Addresses work at once, and neither strict nor loose source checks of the distribution decide about the lab.
+_SYSCTLS = {
+    "net.ipv6.conf.all.accept_dad": 0,
+    "net.ipv6.conf.default.accept_dad": 0,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.default.rp_filter": 0,
+}
+
+
+class Network:
+    """A set of namespaces whose names begin with one name that no other run uses; a context manager.
+
+    The bridges live in a namespace of their own, so the machine's own namespace gets no interface. Leaving the block
+    ends the programs and removes the namespaces, also after an exception or Ctrl-C; `keep` leaves everything
+    standing, `remove(name)` ends it later.
+    """
+
+    def __init__(self, keep: bool = False) -> None:
+        self.name = f"{PREFIX}{os.getpid() % 46656:x}{secrets.token_hex(2)}"
+        self.keep = keep
+        self.hosts: dict[str, Host] = {}
+        self._ports = 0
+
+    def __enter__(self) -> Network:
+        try:
+            self.host(_SWITCHES)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _value: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if kind is not None or not self.keep:
+            self.close()
+
+    def host(self, name: str) -> Host:
+        """A new machine with only `lo`, up."""
+        host = Host(f"{self.name}-{name}")
+        run(["ip", "netns", "add", host.name]).checked()
+        self.hosts[name] = host
+        for setting, value in _SYSCTLS.items():
+            host.set_sysctl(setting, value)
+        self.configure(host, "link set lo up")
+        return host
+
+    def switch(self, name: str) -> str:
+        """A new bridge that forwards from its first moment; returns its name for `plug`."""
+        self.configure(
+            self.hosts[_SWITCHES],
+            f"link add {name} type bridge forward_delay 0 mcast_snooping 0",
+            f"link set {name} up",
+        )
+        return name
+
+    def plug(self, host: Host, interface: str, switch: str, *addresses: str) -> None:
+        """Connects a new veth interface of the host to a switch and gives it addresses (with prefix length)."""
+        self._ports += 1
+        port = f"port{self._ports}"
+        self.configure(
+            self.hosts[_SWITCHES],
+            f"link add {port} type veth peer name {interface} netns {host.name}",
+            f"link set {port} master {switch} up",
+        )
+        self.configure(host, f"link set {interface} up", *(_add_address(interface, one) for one in addresses))
+
+    def configure(self, host: Host, *lines: str) -> None:
+        """Runs lines as `ip -batch` takes them ("route add default via 10.0.1.1") on the host, all or LabError."""
+        run(["ip", "-n", host.name, "-batch", "-"], stdin="\n".join(lines) + "\n").checked()
+
+    def close(self) -> None:
+        """Ends the programs and removes the namespaces; the first failure is raised when all is done."""
+        failures: list[Exception] = []
+        for host in reversed(self.hosts.values()):
+            try:
+                host.stop()
+            except (LabError, OSError) as error:
+                failures.append(error)
+            done = run(["ip", "netns", "delete", host.name])
+            if done.code != 0:
+                failures.append(LabError(f"cannot remove namespace {host.name}: {done.err.strip()}"))
+        self.hosts.clear()
+        if failures:
+            raise failures[0]
+
+
+def remove(name: str) -> list[str]:
+    """Ends the web servers and removes the namespaces of a network left standing; returns the namespaces' names."""
+    found = sorted(entry.name for entry in Path(namespace.NAMED).glob(f"{name}-*")) if name.startswith(PREFIX) else []
+    if not found:
+        raise LabError(f"there is no network {name}; `ip netns list` shows those that there are")
+    for one in found:
+        host = Host(one, is_director=one.endswith("-director"))
+        for process in _web_servers(one):
+            os.kill(process, signal.SIGKILL)
+        host.stop()
+        run(["ip", "netns", "delete", one]).checked()
+    return found
+
+
+def _web_servers(namespace_name: str) -> list[int]:
+    """Ours only: a shell that somebody has open in the namespace is not touched."""
+    found = []
+    for word in run(["ip", "netns", "pids", namespace_name]).out.split():
+        try:
+            words = Path(f"/proc/{word}/cmdline").read_bytes().split(b"\0")
+        except FileNotFoundError:
+            continue
+        if WEB_SERVER.encode() in words:
+            found.append(int(word))
+    return found
+
+
+def _add_address(interface: str, address: str) -> str:
+    nodad = " nodad" if ":" in address else ""
+    return f"address add {address} dev {interface}{nodad}"
