@@ -5,8 +5,9 @@ from __future__ import annotations
 
 # The C module below socket: importing socket itself costs milliseconds of enum building on every ipvsadm run.
 from _socket import inet_ntop, inet_pton
-from dataclasses import dataclass
 from enum import IntEnum
+
+from bpvs.model.value import dataclass
 
 V4_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 

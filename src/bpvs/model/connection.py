@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bpvs.model.address import Address
 from bpvs.model.service import Protocol
+from bpvs.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

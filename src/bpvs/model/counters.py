@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bpvs.model.address import Address
+from bpvs.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class ServerStatus:
 
 
 NO_STATUS = ServerStatus()
+NO_SERVERS: Mapping[tuple[Address, int], ServerStatus] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class ServiceStatus:
 
     counters: Counters = NO_COUNTERS
     rates: Rates = NO_RATES
-    servers: Mapping[tuple[Address, int], ServerStatus] = field(default_factory=dict)
+    servers: Mapping[tuple[Address, int], ServerStatus] = NO_SERVERS
 
     def server(self, address: Address, port: int) -> ServerStatus:
         """The status of one server; all zero if the data plane knows nothing of it."""

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from bpvs.model.address import Address
+from bpvs.model.value import dataclass
 
 
 class Method(IntEnum):

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from bpvs.model.address import Address, Family
+from bpvs.model.value import dataclass
 
 IPV4_FULL_MASK = 0xFFFFFFFF
 IPV6_FULL_MASK = 128
