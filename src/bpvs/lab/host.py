@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -61,8 +60,7 @@ class Host:
             text=True,
             start_new_session=True,
         )
-        if not keep:
-            self.processes.append(process)
+        self.processes.append(process)
         return process
 
     def serve(self, answer: str, port: int = 80) -> None:
@@ -81,7 +79,7 @@ class Host:
         if not readable or not process.stdout.readline():
             raise LabError(f"the {what} did not start (exit code {process.poll()})")
 
-    def inside(self) -> AbstractContextManager[None]:
+    def inside(self) -> namespace.Visit:
         """The calling thread is on this host for the block; sockets made there stay there."""
         return namespace.inside(self.name)
 

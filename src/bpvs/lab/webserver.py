@@ -25,7 +25,7 @@ _BACKLOG = 1024
 
 def blocks(size: int) -> Iterator[bytes]:
     """`size` bytes in pieces; each begins with its own number, so a lost or doubled piece changes the checksum."""
-    for number in range(0, -(-size // BLOCK_BYTES)):
+    for number in range(-(-size // BLOCK_BYTES)):
         block = number.to_bytes(8, "big") + _PATTERN
         yield block[: size - number * BLOCK_BYTES]
 
@@ -70,7 +70,8 @@ def _one_request(connection: socket.socket, lines: BinaryIO, address: tuple[obje
     words = lines.readline().decode("latin-1").split()
     if len(words) != 3:
         return False
-    method, path, _version = words
+    method, target, _version = words
+    path = target.partition("?")[0]
     headers = _headers(lines)
     if headers.get("expect", "").lower() == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")

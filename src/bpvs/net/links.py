@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from bpvs.model.value import dataclass
 from bpvs.net.netlink import RouteSocket, attributes, number
 
 RTM_GETLINK = 18

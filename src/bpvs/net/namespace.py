@@ -8,8 +8,6 @@ import sys
 
 # The C module below socket: it is on the start-up path of ipvsadm.
 from _socket import AF_INET, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET, socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 NAMED = "/run/netns"
 _CURRENT = "/proc/thread-self/ns/net"
@@ -29,26 +27,44 @@ def cookie() -> int:
         probe.close()
 
 
-@contextmanager
-def inside(namespace: str | int) -> Iterator[None]:
-    """The calling thread is in `namespace` for the block: a name of `ip netns`, a path or an open file descriptor.
+def inside(namespace: str | int) -> Visit:
+    """The calling thread is in `namespace` for a `with` block: a name of `ip netns`, a path or an open file descriptor.
 
     Other threads stay where they are; child processes started in the block begin in the namespace, but see the
     mounts of the caller (unlike `ip netns exec`). FileNotFoundError if there is no such name.
     """
-    home = os.open(_CURRENT, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if isinstance(namespace, int):
-            enter(namespace)
-        else:
-            with _opened(namespace) as file:
-                enter(file)
+    return Visit(namespace)
+
+
+class Visit:
+    """What `inside` gives to `with`; a class, because contextlib costs start-up time on the ipvsadm path."""
+
+    def __init__(self, namespace: str | int) -> None:
+        self._namespace = namespace
+        self._home = -1
+
+    def __enter__(self) -> None:
+        target = self._namespace if isinstance(self._namespace, int) else _open(self._namespace)
         try:
-            yield
+            self._home = _open(_CURRENT)
+            enter(target)
+        except OSError:
+            self._close()
+            raise
         finally:
-            enter(home)
-    finally:
-        os.close(home)
+            if target is not self._namespace:
+                os.close(target)
+
+    def __exit__(self, *_exception: object) -> None:
+        try:
+            enter(self._home)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._home >= 0:
+            os.close(self._home)
+            self._home = -1
 
 
 def enter(file: int) -> None:
@@ -61,11 +77,5 @@ def enter(file: int) -> None:
         raise OSError(code, f"cannot enter the network namespace: {os.strerror(code)}")
 
 
-@contextmanager
-def _opened(namespace: str) -> Iterator[int]:
-    path = namespace if "/" in namespace else f"{NAMED}/{namespace}"
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield file
-    finally:
-        os.close(file)
+def _open(namespace: str) -> int:
+    return os.open(namespace if "/" in namespace else f"{NAMED}/{namespace}", os.O_RDONLY | os.O_CLOEXEC)

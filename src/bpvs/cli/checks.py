@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The doctor's judgement: pure functions from facts to lines, one function per subject."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from bpvs.cli.facts import Facts, Interface
+from bpvs.net.driver import has_native_xdp
+
+OLDEST_KERNEL = (6, 1)
+# linux/capability.h
+_NEEDED_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
+_STRICT = 1
+
+
+class Level(Enum):
+    """Green: as it should be. Yellow: works, but know this. Red: BPVS cannot work."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor; `fix` is a command, empty when there is nothing to do."""
+
+    subject: str
+    level: Level
+    text: str
+    fix: str = ""
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """Every finding, the conditions for loading first."""
+    return [
+        kernel(facts),
+        btf(facts),
+        jit(facts),
+        bpffs(facts),
+        capabilities(facts),
+        libbpf(facts),
+        programs(facts),
+        *interfaces(facts),
+        ip_forward(facts),
+        ip6_forward(facts),
+        rp_filter(facts),
+        kernel_ipvs(facts),
+    ]
+
+
+def kernel(facts: Facts) -> Finding:
+    oldest = ".".join(map(str, OLDEST_KERNEL))
+    found = re.match(r"(\d+)\.(\d+)", facts.kernel)
+    if found and (int(found[1]), int(found[2])) >= OLDEST_KERNEL:
+        return Finding("kernel", Level.GREEN, f"{facts.kernel} ({oldest} or newer)")
+    return Finding(
+        "kernel",
+        Level.RED,
+        f"{facts.kernel} is older than {oldest}, which brought what the data plane uses",
+        "apt-get install linux-image-amd64 && reboot",
+    )
+
+
+def btf(facts: Facts) -> Finding:
+    if facts.btf:
+        return Finding("btf", Level.GREEN, "type information in /sys/kernel/btf/vmlinux")
+    return Finding(
+        "btf",
+        Level.RED,
+        "/sys/kernel/btf/vmlinux is missing: this kernel was built without CONFIG_DEBUG_INFO_BTF",
+        "apt-get install linux-image-amd64 && reboot",
+    )
+
+
+def jit(facts: Facts) -> Finding:
+    if facts.jit is None:
+        return Finding(
+            "jit", Level.YELLOW, "cannot be told from this namespace", "nsenter --net=/proc/1/ns/net bpvs doctor"
+        )
+    if facts.jit:
+        return Finding("jit", Level.GREEN, "BPF programs run as machine code")
+    return Finding(
+        "jit", Level.YELLOW, "off: programs are interpreted, many times slower", "sysctl -w net.core.bpf_jit_enable=1"
+    )
+
+
+def bpffs(facts: Facts) -> Finding:
+    if facts.bpffs_mounts:
+        return Finding("bpffs", Level.GREEN, f"mounted on {', '.join(facts.bpffs_mounts)}")
+    if facts.bpf_filesystem:
+        return Finding("bpffs", Level.GREEN, "not mounted; BPVS mounts its own when it loads")
+    return Finding(
+        "bpffs",
+        Level.RED,
+        "this kernel has no bpf file system: it was built without CONFIG_BPF_SYSCALL",
+        "apt-get install linux-image-amd64 && reboot",
+    )
+
+
+def capabilities(facts: Facts) -> Finding:
+    missing = [name for name, bit in _NEEDED_CAPABILITIES.items() if not facts.capabilities >> bit & 1]
+    if not missing:
+        return Finding("capabilities", Level.GREEN, f"has {', '.join(_NEEDED_CAPABILITIES)}")
+    return Finding("capabilities", Level.RED, f"lacks {', '.join(missing)}", "sudo bpvs doctor")
+
+
+def libbpf(facts: Facts) -> Finding:
+    if facts.libbpf:
+        return Finding("libbpf", Level.GREEN, f"libbpf.so.1, version {facts.libbpf}")
+    return Finding("libbpf", Level.RED, "libbpf.so.1 is not installed", "apt-get install libbpf1")
+
+
+def programs(facts: Facts) -> Finding:
+    if facts.programs:
+        return Finding("programs", Level.GREEN, "the compiled data plane is installed")
+    return Finding(
+        "programs", Level.RED, f"{facts.programs_path} is missing: the data plane is not compiled", "make setup"
+    )
+
+
+def interfaces(facts: Facts) -> list[Finding]:
+    if not facts.interfaces:
+        return [Finding("interface", Level.YELLOW, "there is no Ethernet interface: only local clients", "ip link")]
+    return [_interface(one) for one in facts.interfaces]
+
+
+def _interface(one: Interface) -> Finding:
+    known = one.driver or one.kind or "unknown"
+    if has_native_xdp(one.driver):
+        return Finding(f"interface {one.name}", Level.GREEN, f"driver {known}: XDP in the driver")
+    if one.kind:
+        return Finding(f"interface {one.name}", Level.GREEN, f"{one.kind}: TC, which is right for a virtual interface")
+    return Finding(
+        f"interface {one.name}", Level.YELLOW, f"driver {known} without XDP of its own: TC, slower but complete"
+    )
+
+
+def ip_forward(facts: Facts) -> Finding:
+    return _forwarding("ip_forward", "IPv4", facts.ip_forward, "net.ipv4.ip_forward")
+
+
+def ip6_forward(facts: Facts) -> Finding:
+    return _forwarding("ip6_forward", "IPv6", facts.ip6_forward, "net.ipv6.conf.all.forwarding")
+
+
+def _forwarding(subject: str, family: str, value: int | None, setting: str) -> Finding:
+    if value is None:
+        return Finding(subject, Level.YELLOW, f"this kernel has no {family}: {family} services cannot work")
+    if value:
+        return Finding(subject, Level.GREEN, f"{family} forwarding is on")
+    return Finding(
+        subject,
+        Level.YELLOW,
+        f"{family} forwarding is off: NAT for clients on other hosts needs it",
+        f"sysctl -w {setting}=1",
+    )
+
+
+def rp_filter(facts: Facts) -> Finding:
+    strict = [one.name for one in facts.interfaces if max(one.rp_filter, facts.rp_filter) == _STRICT]
+    if not strict:
+        return Finding("rp_filter", Level.GREEN, "no interface checks source addresses strictly")
+    fix = " ".join(f"net.ipv4.conf.{name.replace('.', '/')}.rp_filter=2" for name in strict)
+    return Finding(
+        "rp_filter",
+        Level.YELLOW,
+        f"strict on {', '.join(strict)}: packets whose way back leads elsewhere are dropped",
+        f"sysctl -w {fix}",
+    )
+
+
+def kernel_ipvs(facts: Facts) -> Finding:
+    if facts.kernel_services is None:
+        return Finding("kernel ipvs", Level.GREEN, "not loaded: BPVS balances alone")
+    if not facts.kernel_services:
+        return Finding("kernel ipvs", Level.GREEN, "loaded, without services")
+    return Finding(
+        "kernel ipvs",
+        Level.YELLOW,
+        f"has {len(facts.kernel_services)} services of its own; for a service in both tables BPVS comes first",
+        "/sbin/ipvsadm --clear",
+    )
