@@ -15,12 +15,12 @@ class BpfBuildHook(BuildHookInterface[Any]):
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile before the wheel's files are gathered; a BuildError stops the build with its sentence."""
         root = Path(self.root)
         sys.path.insert(0, str(root / "tools"))
         try:
-            import compile_bpf  # noqa: PLC0415  known only from here on
+            import compile_bpf
         finally:
             sys.path.pop(0)
         compile_bpf.build(root)

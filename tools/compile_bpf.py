@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -61,7 +62,7 @@ def programs(root: Path) -> list[Program]:
     """Every program of the tree: those of the wheel, then bpf/bench/X.bpf.c as bench_X."""
     bench = sorted((root / SOURCES / "bench").glob("*.bpf.c"))
     return [
-        *(program for program in SHIPPED if (root / SOURCES / program.source).exists()),
+        *SHIPPED,
         *(Program(f"bench_{path.name.removesuffix('.bpf.c')}", f"bench/{path.name}") for path in bench),
     ]
 
@@ -98,6 +99,12 @@ def is_stale(output: Path, inputs: list[Path]) -> bool:
     return any(path.stat().st_mtime_ns > made for path in inputs if path.exists())
 
 
+def say(short: str, command: list[str]) -> None:
+    """Print the short line, or the whole command with V=1, in one write: programs are compiled side by side."""
+    sys.stdout.write((shlex.join(command) if os.environ.get("V") == "1" else short) + "\n")
+    sys.stdout.flush()
+
+
 def compile_program(root: Path, program: Program) -> None:
     """Compile one program; the object appears whole or not at all. Raises BuildError with the compiler's words."""
     output = program.output(root)
@@ -108,7 +115,7 @@ def compile_program(root: Path, program: Program) -> None:
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         made = Path(folder) / output.name
         command = compile_command(root, program, made)
-        print(" ".join(command) if os.environ.get("V") == "1" else f"  BPF     {program.name}", flush=True)
+        say(f"  BPF     {program.name}", command)
         result = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False)
         if result.returncode:
             raise BuildError(f"{program.source} does not compile for {program.name}:\n{result.stderr.rstrip()}")
@@ -118,10 +125,10 @@ def compile_program(root: Path, program: Program) -> None:
 def write_abi(root: Path) -> None:
     """Write _abi.py, Python's view of the maps' structs, if the objects or the generator are newer."""
     inputs = [program.output(root) for program in SHIPPED] + [root / ABI_GENERATOR, root / BTF_READER]
-    if not (root / ABI_GENERATOR).exists() or not is_stale(root / ABI, inputs):
+    if not is_stale(root / ABI, inputs):
         return
     command = [sys.executable, str(root / ABI_GENERATOR)]
-    print(" ".join(command) if os.environ.get("V") == "1" else f"  GEN     {ABI.name}", flush=True)
+    say(f"  GEN     {ABI.name}", command)
     if subprocess.run(command, cwd=root, check=False).returncode:
         raise BuildError(f"{ABI_GENERATOR} failed: {ABI} was not written")
 
