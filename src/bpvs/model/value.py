@@ -2,7 +2,7 @@
 """`dataclass(frozen=True, slots=True)` without the price of importing `dataclasses`.
 
 The standard module pulls in inspect, ast, dis and tokenize: more than the rest of an `ipvsadm` run together. Type
-checkers see the standard decorator; at run time a class gets the same methods from a few closures and one generated line,
+checkers see the standard decorator; at run time a class gets the same methods from closures and one generated line,
 and `dataclasses.fields`, `replace` and `asdict` work on it, because the field table is made when somebody asks.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds too
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass as dataclass
+    from dataclasses import dataclass as dataclass  # noqa: PLC0414 - the way to re-export a name
 else:
     from operator import attrgetter
 
@@ -22,13 +22,13 @@ else:
             import dataclasses
 
             namespace = {"__annotations__": owner.__annotations__}
-            for name, default in owner._defaults.items():
+            for name, default in owner._defaults.items():  # noqa: SLF001 - this class is a part of owner
                 namespace[name] = dataclasses.field(default_factory=lambda value=default: value)
             shadow = dataclasses.dataclass(frozen=True)(type(owner.__name__, (), namespace))
             owner.__dataclass_fields__ = shadow.__dataclass_fields__
             return owner.__dataclass_fields__
 
-    def _refuse(self, name, value=None):
+    def _refuse(self, name, value=None):  # noqa: ARG001 - called as __setattr__ and as __delattr__
         raise AttributeError(f"{type(self).__name__}.{name} is read-only")
 
     def _repr(self):
@@ -55,7 +55,9 @@ else:
         arguments = ", ".join(f"{name}=_defaults[{name!r}]" if name in defaults else name for name in names)
         stores = "; ".join(f"_set_{name}(self, {name})" for name in names)
         scope = {"_defaults": defaults, **{f"_set_{name}": vars(made)[name].__set__ for name in names}}
-        exec(f"def __init__(self, {arguments}): {stores}{'; self.__post_init__()' if post_init else ''}", scope)
+        # The text is made of the field names of a class in our own source.
+        source = f"def __init__(self, {arguments}): {stores}{'; self.__post_init__()' if post_init else ''}"
+        exec(source, scope)  # noqa: S102 - see above
         return scope["__init__"]
 
     def dataclass(*, frozen, slots):

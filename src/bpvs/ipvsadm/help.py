@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `-v` and `-h` print; other programs parse the version line."""
+
+from __future__ import annotations
+
+VERSION = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"
+
+HELP = """\
+Usage:
+  {program} -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe persistence_engine] [-b sched-flags]
+  {program} -D virtual-service
+  {program} -C
+  {program} -R
+  {program} -S [-n]
+  {program} -a|e virtual-service -r server-address [options]
+  {program} -d virtual-service -r server-address
+  {program} -L|l [virtual-service] [options]
+  {program} -Z [virtual-service]
+  {program} --set tcp tcpfin udp
+  {program} --start-daemon {{master|backup}} [daemon-options]
+  {program} --stop-daemon {{master|backup}}
+  {program} -h
+
+Commands:
+Each has a long form, and most have a short one.
+  --add-service     -A        make a virtual service
+  --edit-service    -E        replace the settings of a virtual service
+  --delete-service  -D        remove a virtual service and its servers
+  --clear           -C        remove everything
+  --restore         -R        carry out the commands on stdin as one change
+  --save            -S        write the table to stdout as commands
+  --add-server      -a        add a real server to a virtual service
+  --edit-server     -e        replace the settings of a real server
+  --delete-server   -d        remove a real server
+  --list            -L|-l     show services, servers or connections
+  --zero            -Z        start counting from zero, for one service or all
+  --set tcp tcpfin udp        change timeouts (not built yet)
+  --start-daemon              start to synchronise connections (not built yet)
+  --stop-daemon               stop to synchronise connections (not built yet)
+  --help            -h        show this text
+  --version         -v        show the version
+
+virtual-service:
+  --tcp-service|-t  service-address   TCP at host[:port]
+  --udp-service|-u  service-address   UDP at host[:port]
+  --sctp-service    service-address   SCTP at host[:port] (not built yet)
+  --fwmark-service|-f fwmark          packets with this firewall mark, 1 or more (not built yet)
+
+Options:
+  --ipv6         -6                   the service of the mark is for IPv6
+  --scheduler    -s scheduler         one of rr|wrr;
+                                      wlc, the default without this option, is not built yet.
+  --pe            engine              persistence engine (not built yet)
+  --persistent   -p [timeout]         same client, same server, for so many seconds (not built yet)
+  --netmask      -M netmask           clients that count as the same one
+  --real-server  -r server-address    server at host[:port]
+  --gatewaying   -g                   send to the server's MAC address: the default (not built yet)
+  --ipip         -i                   send through a tunnel (not built yet)
+  --masquerading -m                   rewrite addresses (NAT)
+  --tun-type      type                ipip (the default), gue or gre
+  --tun-port      port                UDP port of a gue tunnel
+  --tun-nocsum                        no checksum in the tunnel's header
+  --tun-csum                          with checksum in the tunnel's header
+  --tun-remcsum                       with remote checksum offload in the tunnel's header
+  --weight       -w weight            share of the connections, 0 for none
+  --u-threshold  -x uthreshold        no new connections from so many on (not built yet)
+  --l-threshold  -y lthreshold        new connections again below so many (not built yet)
+  --connection   -c                   list the connections
+  --timeout                           list the timeouts (tcp tcpfin udp)
+  --daemon                            list the synchronisation daemons
+  --stats                             list totals
+  --rate                              list rates per second
+  --exact        -X                   do not shorten long numbers
+  --thresholds                        list the thresholds
+  --persistent-conn                   list the templates of persistence
+  --tun-info                          list the tunnel settings
+  --nosort                            list in the order of the table
+  --sort                              changes nothing, sorted is the default
+  --ops          -o                   schedule each packet by itself (not built yet)
+  --numeric      -n                   addresses and ports as numbers
+  --sched-flags  -b flags             flags for the scheduler, with commas between
+Daemon Options:
+  --syncid sid                        number of the group of daemons, 0 to 255
+  --sync-maxlen length                longest message in bytes
+  --mcast-interface interface         interface for the messages
+  --mcast-group address               IPv4 or IPv6 group (default 224.0.0.81)
+  --mcast-port port                   UDP port (default 8848)
+  --mcast-ttl ttl                     TTL of the messages (default 1)
+"""

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `ipvsadm -L -c` and `-L --timeout` print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from bpvs.model import Connection, Protocol, Timeouts
+from bpvs.text.endpoint import EndpointPrinter
+
+_PROTOCOLS = {Protocol.TCP: "TCP", Protocol.UDP: "UDP", Protocol.SCTP: "SCTP", None: "IP "}
+_TITLE = f"IPVS connection entries\npro expire {'state':11} {'source':18} {'virtual':18} "
+
+
+def connection_title(with_engine: bool) -> str:
+    """The two lines above the entries; `with_engine` adds the columns of the persistence engine."""
+    return _TITLE + (f"{'destination':18} {'pe name':16} pe_data\n" if with_engine else "destination\n")
+
+
+def connection_lines(connections: Iterable[Connection], names: EndpointPrinter, with_engine: bool) -> Iterator[str]:
+    """One line for each entry, in the given order; seconds are rounded down, minutes may exceed 99."""
+    text = names.text
+    for entry in connections:
+        protocol = entry.protocol
+        minutes, seconds = divmod(int(entry.expires), 60)
+        expires = f"{minutes:02d}:{seconds:02d}"
+        client = text(entry.client, entry.client_port, protocol)
+        virtual = text(entry.virtual, entry.virtual_port, protocol)
+        server = text(entry.server, entry.server_port, protocol)
+        if with_engine and entry.engine:
+            server = f"{server:16} {entry.engine:18} {entry.engine_data}"
+        yield f"{_PROTOCOLS[protocol]} {expires:6} {entry.state:11} {client:18} {virtual:18} {server}\n"
+
+
+def timeout_line(timeouts: Timeouts) -> str:
+    """The line of `-L --timeout`."""
+    return f"Timeout (tcp tcpfin udp): {timeouts.tcp} {timeouts.tcp_fin} {timeouts.udp}\n"
