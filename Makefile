@@ -31,6 +31,7 @@ help: ## this list
 	sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(COMPILED) ## packages, .venv, compiled programs; the tools land in .venv/bin
+	echo "  READY   $(BIN)/ipvsadm, $(BIN)/bpvs"
 
 $(SETUP): pyproject.toml hatch_build.py tools/setup tools/packages.sh
 	tools/setup
@@ -59,6 +60,7 @@ format: $(COMPILED) ## write the formatting that lint asks for
 	find bpf -name '*.[ch]' -exec $(BIN)/clang-format -i {} +
 
 oracle: $(COMPILED) ## the same commands on the real IPVS, in a virtual machine with kernel 6.1
+	tools/setup oracle || echo "going on: each test names what it lacks"
 	ORACLE=1 $(PYTHON) -m pytest --timeout 1800 tests/oracle
 
 wheel: $(COMPILED) ## dist/*.whl and dist/*.tar.gz
