@@ -18,6 +18,7 @@ from bpvs.model.server import RealServer
 from bpvs.model.service import ServiceKey, VirtualService
 
 Check = Callable[[VirtualService, "RealServer | None"], None]
+Step = tuple[str, "RealServer | None"]
 _Servers = dict[tuple[Address, int], RealServer]
 
 
@@ -29,7 +30,8 @@ class Table:
 
     What has happened since construction: `dirty` holds the keys of services changed or deleted, `fresh` the keys of
     services that were added (also after a delete), whose counters therefore start at zero; `zeroed` and `zeroed_all`
-    say what `zero` asked for.
+    say what `zero` asked for. `journal` tells for each changed service what happened, in order: ("add", server),
+    ("edit", server), ("delete", server) or ("scheduler", None); schedulers remember across changes by it.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -37,6 +39,7 @@ class Table:
         self._services: dict[ServiceKey, VirtualService] = {}
         self._servers: dict[ServiceKey, _Servers] = {}
         self.dirty: set[ServiceKey] = set()
+        self.journal: dict[ServiceKey, list[Step]] = {}
         self.fresh: set[ServiceKey] = set()
         self.zeroed: set[ServiceKey] = set()
         self.zeroed_all = False
@@ -87,13 +90,16 @@ class Table:
         self.fresh.add(service.key)
         self.zeroed.discard(service.key)
         self.dirty.add(service.key)
+        self.journal[service.key] = []
 
     def edit_service(self, service: VirtualService) -> None:
         """Replace everything but the servers; NoSuchService."""
-        self.service(service.key)
+        old = self.service(service.key)
         self._ask(service, None)
         self._services[service.key] = service
         self.dirty.add(service.key)
+        if service.scheduler != old.scheduler:
+            self._note(service.key, "scheduler", None)
 
     def delete_service(self, key: ServiceKey) -> None:
         """Remove a service and its servers; NoSuchService."""
@@ -128,6 +134,7 @@ class Table:
         self._ask(service, server)
         servers[server.address, server.port] = server
         self.dirty.add(key)
+        self._note(key, "add", server)
 
     def edit_server(self, key: ServiceKey, server: RealServer) -> None:
         """Replace a server in its place of the list; ServiceNotDefined, OutOfRange, NoSuchServer."""
@@ -138,19 +145,25 @@ class Table:
         self._ask(service, server)
         servers[server.address, server.port] = server
         self.dirty.add(key)
+        self._note(key, "edit", server)
 
     def delete_server(self, key: ServiceKey, address: Address, port: int) -> None:
         """Remove a server; ServiceNotDefined, NoSuchServer."""
         _, servers = self._servers_of(key)
-        if servers.pop((address, port), None) is None:
+        gone = servers.pop((address, port), None)
+        if gone is None:
             raise NoSuchServer
         self.dirty.add(key)
+        self._note(key, "delete", gone)
 
     def _servers_of(self, key: ServiceKey) -> tuple[VirtualService, _Servers]:
         try:
             return self._services[key], self._servers[key]
         except KeyError:
             raise ServiceNotDefined from None
+
+    def _note(self, key: ServiceKey, what: str, server: RealServer | None) -> None:
+        self.journal.setdefault(key, []).append((what, server))
 
     def _ask(self, service: VirtualService, server: RealServer | None) -> None:
         if self._check is not None:
