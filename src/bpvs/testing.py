@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A director without a data plane, for tests of whatever sits above one."""
+"""A director without a data plane and a resolver without a network, for tests of whatever sits above them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from bpvs.model import (
@@ -12,6 +12,7 @@ from bpvs.model import (
     Connection,
     Family,
     InvalidServer,
+    Protocol,
     RealServer,
     ServiceKey,
     ServiceStatus,
@@ -20,6 +21,7 @@ from bpvs.model import (
     UnknownScheduler,
     VirtualService,
 )
+from bpvs.text.names import PROTOCOL_NAMES, Resolver
 
 SCHEDULERS = frozenset(("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "none"))
 ENGINES = frozenset(("", "sip"))
@@ -28,13 +30,15 @@ ENGINES = frozenset(("", "sip"))
 class MemoryDirector:
     """Holds a table in memory and refuses what IPVS on Linux 6.1 would; everything else is as the caller sets it.
 
-    `statuses`, `entries` and `limits` are what `status()`, `connections()` and `timeouts()` answer. `published` counts
+    `broadcasts` holds the broadcast addresses that a routing table would know, which are no servers. `statuses`,
+    `entries` and `limits` are what `status()`, `connections()` and `timeouts()` answer. `published` counts
     the changes that came through. `check` replaces the rules of IPVS, for example by those of a real data plane.
     """
 
     def __init__(self, check: Check | None = None) -> None:
         self._table = Table()
-        self._check = check or ipvs_check
+        self._check = check
+        self.broadcasts: set[Address] = set()
         self.statuses: Mapping[ServiceKey, ServiceStatus] = {}
         self.entries: list[Connection] = []
         self.limits = Timeouts()
@@ -50,13 +54,18 @@ class MemoryDirector:
 
         The counters of what is new or zeroed are forgotten.
         """
-        pending = self._table.copy(self._check)
+        pending = self._table.copy(self._check or self._ipvs_check)
         yield pending
         self._table = pending
         self.published += 1
         gone = pending.fresh | pending.zeroed | {key for key in pending.dirty if not pending.has(key)}
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept
+
+    def _ipvs_check(self, service: VirtualService, server: RealServer | None) -> None:
+        ipvs_check(service, server)
+        if server is not None and server.address in self.broadcasts:
+            raise InvalidServer
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """The statuses that were set."""
@@ -88,3 +97,29 @@ def _is_unicast(address: Address) -> bool:
     if address.family == Family.IPV4:
         return 0 < first < 224
     return first != 0xFF and address.packed[:2] != b"\xfe\x80" and any(address.packed)
+
+
+class FixedResolver(Resolver):
+    """Knows the given names only; `hosts` maps an address to its names, `services` maps (name, protocol) to a port."""
+
+    def __init__(self, hosts: Mapping[str, Iterable[str]], services: Mapping[tuple[str, str], int]) -> None:
+        self._names = {Address.parse(address): list(names) for address, names in hosts.items()}
+        self._services = services
+
+    def address_of(self, host: str) -> bytes | None:
+        """The first IPv4 address that has the name."""
+        found = (a.packed for a, names in self._names.items() if host in names and not a.is_ipv6)
+        return next(found, None)
+
+    def port_of(self, service: str, protocol: Protocol) -> int | None:
+        """The port under this name."""
+        return self._services.get((service, PROTOCOL_NAMES[protocol]))
+
+    def host_of(self, address: Address) -> str | None:
+        """The first name of the address."""
+        return next(iter(self._names.get(address, ())), None)
+
+    def service_of(self, port: int, protocol: Protocol) -> str | None:
+        """The first name of the port."""
+        wanted = (port, PROTOCOL_NAMES[protocol])
+        return next((name for (name, spoken), number in self._services.items() if (number, spoken) == wanted), None)

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Replay what was recorded from ipvsadm 1.31 on Linux 6.1, byte for byte, against a director in memory.
+
+`ipvsadm/NAME.sh` is the scenario, `ipvsadm/NAME.out` what the real tool printed. Bash expands the scenario's loops and
+variables and tells each command; plain ipvsadm commands are run in this process, lines of shell in a real shell.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bpvs
+from bpvs.ipvsadm.run import run
+from bpvs.model import Address
+from bpvs.testing import FixedResolver, MemoryDirector
+
+FOLDER = Path(__file__).parent / "ipvsadm"
+SCENARIOS = sorted(path.stem for path in FOLDER.glob("c*.sh"))
+
+# The names that the recording machine knew.
+SERVICES = {
+    ("http", "tcp"): 80,
+    ("https", "tcp"): 443,
+    ("https", "udp"): 443,
+    ("domain", "tcp"): 53,
+    ("domain", "udp"): 53,
+    ("ftp-data", "tcp"): 20,
+    ("sip", "tcp"): 5060,
+    ("sip", "udp"): 5060,
+    ("http-alt", "tcp"): 8080,
+    ("http-alt", "udp"): 8080,
+}
+HOSTS = {"127.0.0.1": ["localhost"]}
+
+HELP = "the help text is our own"
+NEEDS_NOTHING = "help needs neither root nor the kernel"
+NO_TIMEOUTS = "the timeouts cannot be set in this version"
+NO_DAEMONS = "there is no connection synchronisation in this version"
+# (scenario, command): why the answer differs on purpose
+DIFFERENCES = {
+    ("c01_version_help", "ipvsadm -h"): HELP,
+    ("c01_version_help", "ipvsadm --help"): HELP,
+    ("c03_not_root", "setpriv --reuid 65534 --regid 65534 --clear-groups ipvsadm -h"): NEEDS_NOTHING,
+    ("c20_sched_flags", "ipvsadm -A -t 10.0.0.19:80 -s sh -b \\,"): "the real tool crashes; ours says what is wrong",
+    ("c24_rs_addresses", "ipvsadm --start-daemon master --mcast-interface d0"): NO_DAEMONS,
+    ("c28_set_timeout", "ipvsadm --set 900 120 300"): NO_TIMEOUTS,
+    ("c28_set_timeout", "ipvsadm --set 1 2 3"): NO_TIMEOUTS,
+    ("c28_set_timeout", "ipvsadm --set 0 0 100"): NO_TIMEOUTS,
+    ("c28_set_timeout", "ipvsadm --set 0 0 0"): NO_TIMEOUTS,
+    ("c28_set_timeout", "ipvsadm --set 2678400 2678400 2678400"): NO_TIMEOUTS,
+}
+# The listing of timeouts follows what --set could not do; only the first one shows the defaults.
+AFTER_SET = ("c28_set_timeout", "ipvsadm -L --timeout")
+# The addresses of these services lie more than 2^31 apart, so their order depends on the order in which the kernel
+# gives them, which is that of a hash over a pointer: different after each boot.
+HASH_ORDER = {
+    ("c32_sort_order", "ipvsadm -Ln"),
+    ("c32_sort_order", "ipvsadm -Ln --sort"),
+    ("c32_sort_order", "ipvsadm -S -n"),
+}
+
+# Bash expands the scenario; each command is told as: kind, the line as recorded, number of words, words.
+TELL = r"""
+tell() { local kind=$1 line; shift; printf -v line '%q ' "$@"; printf '%s\0' "$kind" "${line% }" "$#" "$@"; }
+r() { tell run "$@"; }
+q() { tell quiet "$@"; }
+ipvsadm() { tell bare ipvsadm "$@"; }
+rs() { printf '%s\0' shell "$1" 1 "$1"; }
+note() { printf '%s\0' note "$*" 0; }
+mount() { :; }
+umount() { :; }
+"""
+# Stands in for the commands in a line of shell; the director is handed on in a file.
+STAND_IN = """\
+#!{python}
+import os, pickle, sys
+sys.path.insert(0, {path!r})
+from bpvs.ipvsadm import entry
+with open({state!r}, "rb") as file:
+    director, resolver = pickle.load(file)
+entry._director = lambda: director
+entry.SystemResolver = lambda: resolver
+before = director.published
+sys.argv[0] = os.path.basename(sys.argv[0])
+code = {function}()
+if director.published != before:
+    with open({state!r}, "wb") as file:
+        pickle.dump((director, resolver), file)
+sys.exit(code)
+"""
+
+
+class Replay:
+    """One scenario on one director, in a folder of its own."""
+
+    def __init__(self, scenario: str, folder: Path) -> None:
+        self.scenario = scenario
+        self.folder = folder
+        self.director = MemoryDirector()
+        self.director.broadcasts.add(Address.parse("10.0.0.255"))  # of the one network that a scenario makes
+        self.resolver = FixedResolver(HOSTS, SERVICES)
+        self.state = folder / "state"
+        self.bin = folder / "bin"
+        self.bin.mkdir()
+        for name, function in {
+            "ipvsadm": "main",
+            "ipvsadm-save": "save_main",
+            "ipvsadm-restore": "restore_main",
+        }.items():
+            self._install(name, f"entry.{function}")
+
+    def _install(self, name: str, function: str) -> None:
+        script = self.bin / name
+        path = str(Path(bpvs.__file__).parents[1])
+        script.write_text(STAND_IN.format(python=sys.executable, path=path, state=str(self.state), function=function))
+        script.chmod(0o755)
+
+    def blocks(self) -> Iterator[tuple[str, str | None]]:
+        """(first line, what follows it) of the transcript; None follows a command that is not ours."""
+        pending: tuple[str, str | None] | None = None
+        for kind, line, words in self._told():
+            if kind == "quiet":
+                self._ours(words)
+            elif kind == "bare":
+                assert pending is None or pending[1] is not None
+                first, text = pending or ("", "")
+                pending = (first, f"{text}{self._output(words)[0]}")
+            else:
+                if pending:
+                    yield pending
+                pending = (f"# {line}", "") if kind == "note" else (f"$ {line}", self._answer(kind, words))
+        if pending:
+            yield pending
+
+    def _told(self) -> Iterator[tuple[str, str, list[str]]]:
+        scenario = (FOLDER / f"{self.scenario}.sh").read_text()
+        told = subprocess.run(
+            ["bash", "-c", TELL + scenario], env=self._environment(), capture_output=True, text=True, check=True
+        )
+        fields = iter(told.stdout.split("\0")[:-1])
+        hosts = self.folder / "hosts"
+        if hosts.exists():
+            lines = [line.split() for line in hosts.read_text().splitlines()]
+            self.resolver = FixedResolver({line[0]: line[1:] for line in lines}, SERVICES)
+        for kind in fields:
+            line = next(fields)
+            yield kind, line, [next(fields) for _ in range(int(next(fields)))]
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, "T": str(self.folder), "PATH": f"{self.bin}:{os.environ['PATH']}"}
+
+    def _answer(self, kind: str, words: list[str]) -> str | None:
+        if kind == "shell":
+            return formatted(*self._in_shell(["bash", "-c", words[0]]))
+        if words[0] == "ipvsadm-save":
+            return formatted(*self._in_shell([str(self.bin / words[0]), *words[1:]]))
+        result = self._ours(words)
+        return None if result is None else formatted(*result)
+
+    def _in_shell(self, words: list[str]) -> tuple[str, str, int]:
+        self.state.write_bytes(pickle.dumps((self.director, self.resolver)))
+        done = subprocess.run(
+            words, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        self.director, self.resolver = pickle.loads(self.state.read_bytes())  # noqa: S301 - our own file
+        return done.stdout, done.stderr, done.returncode
+
+    def _ours(self, words: list[str]) -> tuple[str, str, int] | None:
+        """Standard output, standard error and exit code, or None if the command is not ipvsadm."""
+        unprivileged = words[0] == "setpriv"
+        if unprivileged:
+            words = words[words.index("--clear-groups") + 1 :]
+        return self._output(words, unprivileged) if words[0].endswith("ipvsadm") else None
+
+    def _output(self, words: list[str], unprivileged: bool = False) -> tuple[str, str, int]:
+        def director() -> MemoryDirector:
+            if unprivileged:
+                raise PermissionError
+            return self.director
+
+        stdout, stderr = io.StringIO(), io.StringIO()
+        code = run(words[1:], words[0], io.StringIO(), stdout, stderr, director, self.resolver)
+        return stdout.getvalue(), stderr.getvalue(), code
+
+
+def formatted(stdout: str, stderr: str, code: int) -> str:
+    """One command's result as the transcripts show it."""
+    return f"{stdout}{'-- stderr:' + chr(10) + stderr if stderr else ''}-- rc={code}\n"
+
+
+def recorded(scenario: str) -> list[tuple[str, str]]:
+    """The transcript in the blocks that `Replay.blocks` gives."""
+    blocks: list[tuple[str, str]] = []
+    for line in (FOLDER / f"{scenario}.out").read_text().splitlines(keepends=True):
+        if line.startswith(("$ ", "# ")):
+            blocks.append((line.rstrip("\n"), ""))
+        else:
+            first, text = blocks[-1]
+            blocks[-1] = (first, text + line)
+    return blocks
+
+
+def services_apart(text: str) -> list[str]:
+    """The services of a listing or of saved lines in any order, each with its servers in their order."""
+    parts: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if line.startswith(("  -> 1", "  -> 2", "  -> 8", "-a ")):
+            parts[-1] += line
+        else:
+            parts.append(line)
+    return sorted(parts)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the scenarios are written for bash")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_transcript_is_the_recorded_one(scenario: str, tmp_path: Path) -> None:
+    expected = recorded(scenario)
+    actual = list(Replay(scenario, tmp_path).blocks())
+    assert [first for first, _ in actual] == [first for first, _ in expected]
+    timeouts_listed = 0
+    for (first, got), (_, want) in zip(actual, expected, strict=True):
+        place = (scenario, first.removeprefix("$ "))
+        timeouts_listed += place == AFTER_SET
+        if got is None:
+            continue
+        if place in DIFFERENCES or (place == AFTER_SET and timeouts_listed > 1):
+            assert got != want, f"{first} does not differ any more: {DIFFERENCES.get(place, NO_TIMEOUTS)}"
+        elif place in HASH_ORDER:
+            assert services_apart(got) == services_apart(want), first
+        else:
+            assert got == want, first
+
+
+def test_every_difference_names_a_recorded_command() -> None:
+    known = {(scenario, first.removeprefix("$ ")) for scenario in SCENARIOS for first, _ in recorded(scenario)}
+    assert set(DIFFERENCES) | HASH_ORDER | {AFTER_SET} <= known
