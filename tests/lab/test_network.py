@@ -59,13 +59,20 @@ def test_two_networks_have_different_names() -> None:
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError, SystemExit])
 def test_leaving_removes_namespaces_and_programs_whatever_happened(interruption: type[BaseException]) -> None:
-    with pytest.raises(interruption), Network() as network:
-        name = network.name
-        host = network.host("web")
-        host.serve("hello")
-        (server,) = host.processes
-        raise interruption
-    assert namespaces(name) == []
+    network = Network()
+    processes = []
+
+    def work() -> None:
+        with network:
+            host = network.host("web")
+            host.serve("hello")
+            processes.extend(host.processes)
+            raise interruption
+
+    with pytest.raises(interruption):
+        work()
+    assert namespaces(network.name) == []
+    (server,) = processes
     assert server.poll() is not None
 
 

@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def usage() -> str:
+    """The help of `bpvs` itself: every verb in one line."""
     lines = [f"  bpvs {name:8} {verb.summary}" for name, verb in VERBS.items()]
     return "\n".join(
         [

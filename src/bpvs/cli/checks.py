@@ -53,6 +53,7 @@ def examine(facts: Facts) -> list[Finding]:
 
 
 def kernel(facts: Facts) -> Finding:
+    """6.1 is the oldest kernel whose verifier and helpers the data plane is built for."""
     oldest = ".".join(map(str, OLDEST_KERNEL))
     found = re.match(r"(\d+)\.(\d+)", facts.kernel)
     if found and (int(found[1]), int(found[2])) >= OLDEST_KERNEL:
@@ -66,6 +67,7 @@ def kernel(facts: Facts) -> Finding:
 
 
 def btf(facts: Facts) -> Finding:
+    """The loader fits the programs to the running kernel by its type information."""
     if facts.btf:
         return Finding("btf", Level.GREEN, "type information in /sys/kernel/btf/vmlinux")
     return Finding(
@@ -77,6 +79,7 @@ def btf(facts: Facts) -> Finding:
 
 
 def jit(facts: Facts) -> Finding:
+    """Without the JIT everything works, only slowly."""
     if facts.jit is None:
         return Finding(
             "jit", Level.YELLOW, "cannot be told from this namespace", "nsenter --net=/proc/1/ns/net bpvs doctor"
@@ -89,6 +92,7 @@ def jit(facts: Facts) -> Finding:
 
 
 def bpffs(facts: Facts) -> Finding:
+    """Pins live in a bpffs; BPVS mounts its own if the kernel has the file system at all."""
     if facts.bpffs_mounts:
         return Finding("bpffs", Level.GREEN, f"mounted on {', '.join(facts.bpffs_mounts)}")
     if facts.bpf_filesystem:
@@ -102,6 +106,7 @@ def bpffs(facts: Facts) -> Finding:
 
 
 def capabilities(facts: Facts) -> Finding:
+    """Loading takes CAP_BPF, attaching CAP_NET_ADMIN, mounting CAP_SYS_ADMIN."""
     missing = [name for name, bit in _NEEDED_CAPABILITIES.items() if not facts.capabilities >> bit & 1]
     if not missing:
         return Finding("capabilities", Level.GREEN, f"has {', '.join(_NEEDED_CAPABILITIES)}")
@@ -109,20 +114,21 @@ def capabilities(facts: Facts) -> Finding:
 
 
 def libbpf(facts: Facts) -> Finding:
+    """Wherever iproute2 is, there is libbpf on most distributions."""
     if facts.libbpf:
         return Finding("libbpf", Level.GREEN, f"libbpf.so.1, version {facts.libbpf}")
     return Finding("libbpf", Level.RED, "libbpf.so.1 is not installed", "apt-get install libbpf1")
 
 
 def programs(facts: Facts) -> Finding:
-    if facts.programs:
+    """A wheel carries the compiled programs, a checkout makes them."""
+    if not facts.missing_programs:
         return Finding("programs", Level.GREEN, "the compiled data plane is installed")
-    return Finding(
-        "programs", Level.RED, f"{facts.programs_path} is missing: the data plane is not compiled", "make setup"
-    )
+    return Finding("programs", Level.RED, f"not compiled: {', '.join(facts.missing_programs)}", "make setup")
 
 
 def interfaces(facts: Facts) -> list[Finding]:
+    """For each interface that a director listens on: XDP or TC, and why."""
     if not facts.interfaces:
         return [Finding("interface", Level.YELLOW, "there is no Ethernet interface: only local clients", "ip link")]
     return [_interface(one) for one in facts.interfaces]
@@ -140,10 +146,12 @@ def _interface(one: Interface) -> Finding:
 
 
 def ip_forward(facts: Facts) -> Finding:
+    """Replies of real servers to clients on other hosts pass the forwarding path."""
     return _forwarding("ip_forward", "IPv4", facts.ip_forward, "net.ipv4.ip_forward")
 
 
 def ip6_forward(facts: Facts) -> Finding:
+    """The same for IPv6."""
     return _forwarding("ip6_forward", "IPv6", facts.ip6_forward, "net.ipv6.conf.all.forwarding")
 
 
@@ -161,6 +169,7 @@ def _forwarding(subject: str, family: str, value: int | None, setting: str) -> F
 
 
 def rp_filter(facts: Facts) -> Finding:
+    """The larger of an interface's and all's value counts; 1 is strict (RFC 3704)."""
     strict = [one.name for one in facts.interfaces if max(one.rp_filter, facts.rp_filter) == _STRICT]
     if not strict:
         return Finding("rp_filter", Level.GREEN, "no interface checks source addresses strictly")
@@ -174,6 +183,7 @@ def rp_filter(facts: Facts) -> Finding:
 
 
 def kernel_ipvs(facts: Facts) -> Finding:
+    """Two balancers for one service is a mistake that is easy to overlook."""
     if facts.kernel_services is None:
         return Finding("kernel ipvs", Level.GREEN, "not loaded: BPVS balances alone")
     if not facts.kernel_services:

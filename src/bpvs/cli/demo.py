@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="bpvs demo",
-        description="Runs the LVS tutorial in network namespaces and removes them; the host's own network is not touched.",
+        description="Runs the LVS tutorial in network namespaces of its own, then removes them.",
     )
     parser.add_argument("--keep", action="store_true", help="leave it standing and print how to play with it")
     parser.add_argument("--remove", metavar="NAME", help="remove a demo that was left standing")

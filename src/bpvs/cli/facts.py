@@ -13,7 +13,9 @@ from bpvs.net import namespace, sysctl
 from bpvs.net.driver import driver
 from bpvs.net.links import attachable, links
 
-_PROGRAMS = Path(bpvs.__file__).parent / "kernel" / "objects" / "director.bpf.o"
+# Looked for by name, because importing the loader fails where nothing is compiled.
+_OBJECTS = Path(bpvs.__file__).parent / "kernel" / "objects"
+_PROGRAMS = ("director_tc", "director_xdp", "housekeeper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Facts:
 
     `capabilities` is the effective set as in /proc/PID/status; `jit` is net.core.bpf_jit_enable; `rp_filter` that of
     `all` (an interface's effective value is the larger one); `kernel_services` the service lines of /proc/net/ip_vs,
-    None if that IPVS is not loaded.
+    None if that IPVS is not loaded; `missing_programs` are paths of compiled programs that should be there.
     """
 
     kernel: str
@@ -44,8 +46,7 @@ class Facts:
     bpffs_mounts: tuple[str, ...]
     capabilities: int
     libbpf: str | None
-    programs: bool
-    programs_path: str
+    missing_programs: tuple[str, ...]
     interfaces: tuple[Interface, ...]
     ip_forward: int | None
     ip6_forward: int | None
@@ -63,8 +64,7 @@ def gather() -> Facts:
         bpffs_mounts=_bpffs_mounts(),
         capabilities=_capabilities(),
         libbpf=_libbpf(),
-        programs=_PROGRAMS.exists(),
-        programs_path=str(_PROGRAMS),
+        missing_programs=_missing_programs(),
         interfaces=_interfaces(),
         ip_forward=_setting("net.ipv4.ip_forward"),
         ip6_forward=_setting("net.ipv6.conf.all.forwarding"),
@@ -113,6 +113,11 @@ def _libbpf() -> str | None:
     except (OSError, AttributeError):
         return None
     return version.decode("ascii").removeprefix("v")
+
+
+def _missing_programs() -> tuple[str, ...]:
+    files = (_OBJECTS / f"{name}.bpf.o" for name in _PROGRAMS)
+    return tuple(str(file) for file in files if not file.exists())
 
 
 def _interfaces() -> tuple[Interface, ...]:

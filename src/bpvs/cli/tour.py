@@ -30,7 +30,7 @@ Prot LocalAddress:Port Scheduler Flags
 TCP  192.168.122.53:80 rr
   -> 192.168.122.50:80            Masq    1      0          0         
   -> 192.168.122.51:80            Masq    1      0          0         
-"""
+"""  # noqa: W291
 SAVED = """\
 -A -t 192.168.122.53:80 -s rr
 -a -t 192.168.122.53:80 -r 192.168.122.50:80 -m -w 1
@@ -58,10 +58,13 @@ class Step:
 
 
 def succeeds(result: Result, _seen: Seen) -> str:
+    """Exit code 0, whatever it printed."""
     return "" if result.code == 0 else f"exit code {result.code} instead of 0"
 
 
 def prints(text: str) -> Expectation:
+    """Exactly this output, and exit code 0."""
+
     def expect(result: Result, seen: Seen) -> str:
         if result.code != 0:
             return succeeds(result, seen)
@@ -81,6 +84,7 @@ def answers_in_turn(result: Result, seen: Seen) -> str:
 
 
 def is_refused(result: Result, _seen: Seen) -> str:
+    """Connection refused: nobody listens there."""
     return (
         ""
         if result.code == _REFUSED
@@ -102,6 +106,7 @@ def counts_both_ways(result: Result, seen: Seen) -> str:
 
 
 def lists_connections(result: Result, seen: Seen) -> str:
+    """One line for every answer so far."""
     if result.code != 0:
         return succeeds(result, seen)
     rows = [line for line in result.out.splitlines()[2:] if f"{VIP}:80" in line]

@@ -7,7 +7,6 @@ import os
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO
@@ -73,10 +72,8 @@ class Host:
 
     def await_ready(self, process: subprocess.Popen[str], what: str, seconds: float = 10.0) -> None:
         """Returns when the program has printed its first line; LabError if it ends or stays silent."""
-        assert process.stdout is not None
-        deadline = time.monotonic() + seconds
-        readable, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-        if not readable or not process.stdout.readline():
+        output = process.stdout
+        if output is None or not select.select([output], [], [], seconds)[0] or not output.readline():
             raise LabError(f"the {what} did not start (exit code {process.poll()})")
 
     def inside(self) -> namespace.Visit:
@@ -84,10 +81,12 @@ class Host:
         return namespace.inside(self.name)
 
     def set_sysctl(self, name: str, value: str | int) -> None:
+        """Change a kernel setting of this host; see `bpvs.net.sysctl`."""
         with self.inside():
             sysctl.write(name, value)
 
     def get_sysctl(self, name: str) -> str:
+        """The value of a kernel setting of this host."""
         with self.inside():
             return sysctl.read(name)
 

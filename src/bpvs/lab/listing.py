@@ -82,7 +82,7 @@ def table(text: str) -> dict[str, ServiceRow]:
 
 
 def stats(text: str) -> dict[str, StatsRow]:
-    """`ipvsadm -L -n --stats --exact`: "TCP address:port" for a service, "TCP address:port server:port" for a server."""
+    """`ipvsadm -L -n --stats --exact`, by "TCP address:port", for a server "TCP address:port server:port"."""
     found: dict[str, StatsRow] = {}
     service = ""
     for line in _body(text, _STATS_HEAD):

@@ -8,6 +8,7 @@ import secrets
 import signal
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from bpvs.lab.host import WEB_SERVER, Host
 from bpvs.lab.shell import LabError, run
@@ -38,7 +39,7 @@ class Network:
         self.hosts: dict[str, Host] = {}
         self._ports = 0
 
-    def __enter__(self) -> Network:
+    def __enter__(self) -> Self:
         try:
             self.host(_SWITCHES)
         except BaseException:

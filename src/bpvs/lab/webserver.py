@@ -44,6 +44,7 @@ def client_text(address: tuple[object, ...]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Serve until killed; OSError if the port is taken."""
     port, answer = int(arguments[0]), arguments[1]
     if socket.has_dualstack_ipv6():
         listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)

@@ -57,14 +57,17 @@ class Link:
 
     @property
     def is_up(self) -> bool:
+        """Whether somebody has switched it on; there may still be no carrier."""
         return bool(self.flags & IFF_UP)
 
     @property
     def is_loopback(self) -> bool:
+        """Whether it is lo."""
         return bool(self.flags & IFF_LOOPBACK)
 
     @property
     def is_ethernet(self) -> bool:
+        """Whether frames begin with an Ethernet header, as those of veth, bridge and hardware do."""
         return self.arp_type == ARPHRD_ETHER
 
     def is_port(self, all_links: Iterable[Link]) -> bool:

@@ -15,6 +15,11 @@ import sys
 from _socket import AF_NETLINK, NETLINK_ROUTE, SOCK_CLOEXEC, SOCK_RAW, socket
 from collections.abc import Iterator
 
+TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds too
+
+if TYPE_CHECKING:
+    from typing import Self
+
 NLM_F_REQUEST = 0x1
 NLM_F_DUMP = 0x300
 NLM_F_DUMP_INTR = 0x10
@@ -73,7 +78,7 @@ class RouteSocket:
         self._socket.setsockopt(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1)
         self._sequence = 0
 
-    def __enter__(self) -> RouteSocket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
