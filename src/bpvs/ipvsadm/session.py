@@ -3,23 +3,17 @@
 
 from __future__ import annotations
 
-from bpvs.model import NoSuchService, NotBuilt, ServiceKey, ServiceStatus, Table, TableError
-from bpvs.text.command import parse_command
-from bpvs.text.connections import connection_lines, connection_title, timeout_line
-from bpvs.text.endpoint import EndpointPrinter
+from bpvs.model import NoSuchService, NotBuilt, ServiceKey, Table, TableError
+from bpvs.text.command import parse_command, restore_words
 from bpvs.text.errors import NotACommand, UsageError
-from bpvs.text.listing import VERSION_LINE, Listing
-from bpvs.text.order import sorted_servers, sorted_services
-from bpvs.text.save import restore_words, save_lines
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable
     from typing import TextIO
 
     from bpvs.ipvsadm.ports import DirectorPort
-    from bpvs.model import RealServer, VirtualService
     from bpvs.text.command import Command
     from bpvs.text.names import Resolver
 
@@ -125,35 +119,14 @@ class Session:
         return 0
 
     def _show(self, command: Command, director: DirectorPort, table: Callable[[], Table]) -> int:
-        names = EndpointPrinter(None if "numeric" in command.given else self.resolver)
-        if command.name == "save":
-            content = table()
-            self.stdout.writelines(save_lines(_content(content, sorted_services(content.services()), True), names))
-        elif "connection" in command.given:
-            with_engine = "persistent-conn" in command.given
-            self.stdout.write(connection_title(with_engine))
-            self.stdout.writelines(connection_lines(director.connections(), names, with_engine))
-        elif "timeout" in command.given:
-            self.stdout.write(timeout_line(director.timeouts()))
-        elif "daemon" not in command.given:  # no daemon ever runs, and IPVS prints nothing then
-            return self._list(command, director, table(), names)
-        return 0
+        # Here and not above, because commands that print nothing are run far more often.
+        from bpvs.ipvsadm.show import show
 
-    def _list(self, command: Command, director: DirectorPort, table: Table, names: EndpointPrinter) -> int:
-        listing = Listing(command.given, names)
-        in_order = "nosort" not in command.given
-        if command.key is None:
-            services = sorted_services(table.services()) if in_order else list(table.services())
-            self.stdout.write(VERSION_LINE)
-        else:
-            try:
-                services = [table.service(command.key)]
-            except NoSuchService as error:
-                self.complain(error)
-                return LISTING_FAILED
-        self.stdout.write(listing.title())
-        status: Mapping[ServiceKey, ServiceStatus] = director.status() if services else {}
-        self.stdout.writelines(listing.entries(_content(table, services, in_order), status))
+        try:
+            show(command, director, table, self.resolver, self.stdout)
+        except NoSuchService as error:
+            self.complain(error)
+            return LISTING_FAILED
         return 0
 
 
@@ -180,11 +153,3 @@ def apply(command: Command, table: Table) -> None:
 def _is_nothing(key: ServiceKey) -> bool:
     """True for 0.0.0.0:0, which `-Z` cannot tell from no service at all."""
     return not key.fwmark and not key.port and key.address is not None and not any(key.address.packed)
-
-
-def _content(
-    table: Table, services: Iterable[VirtualService], in_order: bool
-) -> Iterator[tuple[VirtualService, Iterable[RealServer]]]:
-    for service in services:
-        servers = table.servers(service.key)
-        yield service, sorted_servers(servers) if in_order else servers

@@ -73,6 +73,15 @@ def parse_command(words: list[str], program: str, resolver: Resolver) -> Command
     return _finish(name, draft, state, timeouts)
 
 
+def restore_words(line: str) -> list[str]:
+    """The words of one line of `-R`: split at blanks, tabs and carriage returns, any word `ipvsadm` left out.
+
+    There is no quoting and there are no comments.
+    """
+    words = line.replace("\t", " ").replace("\r", " ").replace("\n", " ").split(" ")
+    return [word for word in words if word and word != "ipvsadm"]
+
+
 def first_command(words: list[str]) -> str | None:
     """The long spelling of the command that the words begin with, without looking at the rest."""
     try:

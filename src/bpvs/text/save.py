@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The lines that `ipvsadm -S` writes and `ipvsadm -R` reads."""
+"""The lines that `ipvsadm -S` writes; `-R` reads them back with `parse_command`."""
 
 from __future__ import annotations
 
@@ -68,12 +68,3 @@ def _tunnel_settings(server: RealServer) -> str:
     if tunnel.type == TunnelType.GUE:
         text += f" --tun-port {tunnel.port}"
     return text if tunnel.type == TunnelType.IPIP else f"{text} {_CHECKSUMS[tunnel.checksum]}"
-
-
-def restore_words(line: str) -> list[str]:
-    """The words of one line of `-R`: split at blanks, tabs and carriage returns, any word `ipvsadm` left out.
-
-    There is no quoting and there are no comments.
-    """
-    words = line.replace("\t", " ").replace("\r", " ").replace("\n", " ").split(" ")
-    return [word for word in words if word and word != "ipvsadm"]

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The commands that print: `-L` in all its forms and `-S`."""
+
+from __future__ import annotations
+
+from bpvs.text.endpoint import EndpointPrinter
+from bpvs.text.listing import VERSION_LINE, Listing
+from bpvs.text.order import sorted_servers, sorted_services
+
+TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import TextIO
+
+    from bpvs.ipvsadm.ports import DirectorPort
+    from bpvs.model import RealServer, ServiceKey, ServiceStatus, Table, VirtualService
+    from bpvs.text.command import Command
+    from bpvs.text.names import Resolver
+
+
+def show(
+    command: Command, director: DirectorPort, table: Callable[[], Table], resolver: Resolver, stdout: TextIO
+) -> None:
+    """Print what the command asks for; NoSuchService, with nothing printed, for a service that is not there.
+
+    `table` gives the table to print, which inside `-R` is not the director's.
+    """
+    names = EndpointPrinter(None if "numeric" in command.given else resolver)
+    if command.name == "save":
+        _save(table(), names, stdout)
+    elif "connection" in command.given:
+        _connections(director, names, "persistent-conn" in command.given, stdout)
+    elif "timeout" in command.given:
+        from bpvs.text.connections import timeout_line
+
+        stdout.write(timeout_line(director.timeouts()))
+    elif "daemon" not in command.given:  # no daemon ever runs, and IPVS prints nothing then
+        _services(command, director, table(), Listing(command.given, names), stdout)
+
+
+def _save(table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
+    from bpvs.text.save import save_lines
+
+    stdout.writelines(save_lines(_content(table, sorted_services(table.services()), True), names))
+
+
+def _connections(director: DirectorPort, names: EndpointPrinter, with_engine: bool, stdout: TextIO) -> None:
+    from bpvs.text.connections import connection_lines, connection_title
+
+    stdout.write(connection_title(with_engine))
+    stdout.writelines(connection_lines(director.connections(), names, with_engine))
+
+
+def _services(command: Command, director: DirectorPort, table: Table, listing: Listing, stdout: TextIO) -> None:
+    in_order = "nosort" not in command.given
+    services: Iterable[VirtualService]
+    if command.key is None:
+        services = sorted_services(table.services()) if in_order else table.services()
+        stdout.write(VERSION_LINE)
+    else:
+        services = [table.service(command.key)]
+    stdout.write(listing.title())
+    status: Mapping[ServiceKey, ServiceStatus] = director.status() if len(table) else {}
+    stdout.writelines(listing.entries(_content(table, services, in_order), status))
+
+
+def _content(
+    table: Table, services: Iterable[VirtualService], in_order: bool
+) -> Iterator[tuple[VirtualService, Iterable[RealServer]]]:
+    for service in services:
+        servers = table.servers(service.key)
+        yield service, sorted_servers(servers) if in_order else servers
