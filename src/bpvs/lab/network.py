@@ -34,7 +34,7 @@ class Network:
     """
 
     def __init__(self, keep: bool = False) -> None:
-        self.name = f"{PREFIX}{os.getpid() % 46656:x}{secrets.token_hex(2)}"
+        self.name = f"{PREFIX}{os.getpid():x}-{secrets.token_hex(2)}"
         self.keep = keep
         self.hosts: dict[str, Host] = {}
         self._ports = 0

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`bpvs demo` as a user runs it: what it shows, what it leaves behind, what it says when it cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from bpvs.cli import demo
+from bpvs.cli.tour import STEPS
+from bpvs.lab.shell import own_tool, run
+from bpvs.lab.wait import until
+from bpvs.net import namespace
+
+pytestmark = pytest.mark.root
+
+LONGEST = 10.0  # seconds
+COMMAND = [*own_tool("bpvs"), "demo"]
+
+
+def left_behind(fragment: str) -> list[str]:
+    """Namespaces and folders with a name like that."""
+    places = (Path(namespace.NAMED), Path(tempfile.gettempdir()))
+    return [str(path) for place in places for path in place.glob(f"bpvs-{fragment}-*")]
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def test_it_shows_every_command_with_its_output_and_removes_everything() -> None:
+    begun = time.monotonic()
+    process = start()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert time.monotonic() - begun < LONGEST
+    position = 0
+    for step in STEPS:
+        position = out.index(f"$ {step.command}\n", position) + 1
+    answers = re.findall(r"^192\.168\.122\.5\d$", out, re.MULTILINE)
+    assert answers == ["192.168.122.51", "192.168.122.50"] * 3
+    assert "curl: (7)" in out
+    assert "\x1b" not in out
+    assert left_behind(f"{process.pid:x}") == []
+
+
+def test_left_standing_it_can_be_played_with_and_removed_by_the_command_that_it_prints() -> None:
+    process = start("--keep")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    try:
+        assert left_behind(f"{process.pid:x}") != []
+        commands = [line.strip() for line in out.splitlines() if line.startswith("  ip netns exec")]
+        assert len(commands) >= 4
+        for command in commands:
+            assert run(shlex.split(command)).code == 0, command
+        listed = run(shlex.split(next(one for one in commands if "--stats" in one))).checked().out
+        assert "TCP  192.168.122.53:80" in listed
+    finally:
+        (removal,) = [line.strip() for line in out.splitlines() if "demo --remove" in line]
+        run(shlex.split(removal)).checked()
+    assert left_behind(f"{process.pid:x}") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_removes_everything(number: signal.Signals) -> None:
+    process = start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "ipvsadm -A" in line:
+            break
+    process.send_signal(number)
+    _out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "bpvs demo: interrupted" in err
+    until(lambda: left_behind(f"{process.pid:x}") == [], "nothing left behind")
+
+
+def test_two_at_once_do_not_meet() -> None:
+    both = [start(), start()]
+    for process in both:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, ""), out
+
+
+def test_a_missing_program_is_named_with_its_package() -> None:
+    done = subprocess.run(
+        COMMAND, env={**os.environ, "PATH": "/nonexistent"}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "bpvs demo: the program 'ip' is missing: apt-get install iproute2\n"
+
+
+def test_without_root_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert demo.main([]) == 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "bpvs demo: network namespaces and BPF need root: run it with sudo\n")
+
+
+def test_removing_an_unknown_demo_is_told() -> None:
+    done = run([*COMMAND, "--remove", "bpvs-nosuch"])
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "bpvs demo: there is no network bpvs-nosuch; `ip netns list` shows those that there are\n"
