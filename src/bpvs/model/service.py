@@ -20,6 +20,8 @@ FLAG_3 = 0x20
 class Protocol(IntEnum):
     """Transport protocol; the numbers are those of the IP header."""
 
+    __hash__ = int.__hash__  # an enum's own is a Python call, and protocols are keys of every listing
+
     TCP = 6
     UDP = 17
     SCTP = 132

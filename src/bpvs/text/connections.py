@@ -19,17 +19,24 @@ def connection_title(with_engine: bool) -> str:
 
 def connection_lines(connections: Iterable[Connection], names: EndpointPrinter, with_engine: bool) -> Iterator[str]:
     """One line for each entry, in the given order; seconds are rounded down, minutes may exceed 99."""
-    text = names.text
+    # A million entries share few services, servers and times; only clients differ.
+    near_ends: dict[tuple[bytes, int, bytes, int, int], tuple[str, str]] = {}
+    times: dict[int, str] = {}
     for entry in connections:
         protocol = entry.protocol
-        minutes, seconds = divmod(int(entry.expires), 60)
-        expires = f"{minutes:02d}:{seconds:02d}"
-        client = text(entry.client, entry.client_port, protocol)
-        virtual = text(entry.virtual, entry.virtual_port, protocol)
-        server = text(entry.server, entry.server_port, protocol)
+        ends = (entry.virtual.packed, entry.virtual_port, entry.server.packed, entry.server_port, protocol or 0)
+        near = near_ends.get(ends)
+        if near is None:
+            virtual = names.text(entry.virtual, entry.virtual_port, protocol)
+            near = near_ends[ends] = f"{virtual:18}", names.text(entry.server, entry.server_port, protocol)
+        virtual, server = near
         if with_engine and entry.engine:
             server = f"{server:16} {entry.engine:18} {entry.engine_data}"
-        yield f"{_PROTOCOLS[protocol]} {expires:6} {entry.state:11} {client:18} {virtual:18} {server}\n"
+        left = int(entry.expires)
+        if left not in times:
+            times[left] = f"{left // 60:02d}:{left % 60:02d}"
+        client = names.text(entry.client, entry.client_port, protocol)
+        yield f"{_PROTOCOLS[protocol]} {times[left]:6} {entry.state:11} {client:18} {virtual} {server}\n"
 
 
 def timeout_line(timeouts: Timeouts) -> str:

@@ -59,7 +59,7 @@ def parse_port(text: str, protocol: Protocol | None, resolver: Resolver) -> int 
 
 
 def _ipv6(text: str) -> Address | None:
-    if ":" not in text:
+    if text.count(":") < 2:  # no IPv6 address has fewer, and most text here is IPv4 with a port
         return None
     try:
         return Address.parse(text)
