@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Time as the data path tells it: CLOCK_MONOTONIC_COARSE, one tick exact, a few ns to read. */
+#ifndef BPVS_CLOCK_H
+#define BPVS_CLOCK_H
+
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
+#define NS_PER_S 1000000000ULL
+#define NS_PER_MS 1000000ULL
+
+static __always_inline __u64 clock_ns(void)
+{
+	return bpf_ktime_get_coarse_ns();
+}
+
+/* Units of 2^20 ns (1.05 ms), wrapping after 52 days; compare with clock_is_past(). */
+static __always_inline __u32 clock_ms(__u64 ns)
+{
+	return ns >> 20;
+}
+
+static __always_inline int clock_is_past(__u32 now_ms, __u32 until_ms)
+{
+	return (__s32)(now_ms - until_ms) >= 0;
+}
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Connections: a row of `conns` found by two keys in `flows`, one for each direction.
+ *
+ * The in-key, inserted with NOEXIST, decides between two CPUs that see the same first packet. A row is freed by whoever
+ * takes CONN_USED away first; its stamp then rises, so that a key read just before leads nowhere.
+ */
+#ifndef BPVS_CONN_H
+#define BPVS_CONN_H
+
+#include "clock.h"
+#include "maps.h"
+#include "packet.h"
+#include "tcp_state.h"
+
+#define SEEN_GRAIN (64 * NS_PER_MS)	/* conn.seen is written no more often: CPUs share the line */
+
+static __always_inline void key_in(const struct conn *conn, struct flow_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->src = conn->client;
+	key->dst = conn->virtual;
+	key->sport = conn->client_port;
+	key->dport = conn->virtual_port;
+	key->protocol = conn->protocol;
+}
+
+static __always_inline void key_out(const struct conn *conn, struct flow_key *key)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->src = conn->server;
+	key->dst = conn->client;
+	key->sport = conn->server_port;
+	key->dport = conn->client_port;
+	key->protocol = conn->protocol;
+}
+
+/* The connection that pkt belongs to, or NULL; tells the direction. */
+static __always_inline struct conn *conn_find(struct packet *pkt)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, &pkt->key);
+	struct conn *conn;
+	__u32 stamp;
+
+	if (!flow)
+		return NULL;
+	stamp = flow->stamp;
+	conn = bpf_map_lookup_elem(&conns, &flow->slot);
+	if (!conn || conn->stamp != stamp >> 1 || !(conn->state & CONN_USED))
+		return NULL;
+	pkt->direction = stamp & 1;
+	return conn;
+}
+
+static __always_inline void slot_free(struct conn *conn, __u32 slot)
+{
+	conn->stamp++;
+	bpf_map_push_elem(&free_slots, &slot, BPF_ANY);
+}
+
+static __always_inline void uncount(const struct conn *conn, __u32 state)
+{
+	struct dest *dest = bpf_map_lookup_elem(&dests, &conn->dest);
+
+	if (!dest)
+		return;
+	if (state & CONN_ACTIVE)
+		__sync_fetch_and_add(&dest->active, -1);
+	if (state & CONN_INACTIVE)
+		__sync_fetch_and_add(&dest->inactive, -1);
+}
+
+/* Takes the connection out of the table; once, whoever else tries. */
+static __noinline int conn_end(struct conn *conn, __u32 slot)
+{
+	struct flow_key key;
+	struct flow *flow;
+	__u32 state;
+
+	if (!conn)
+		return 0;
+	state = conn->state;
+	if (!(state & CONN_USED) || __sync_val_compare_and_swap(&conn->state, state, 0) != state)
+		return 0;
+	key_in(conn, &key);
+	bpf_map_delete_elem(&flows, &key);
+	key_out(conn, &key);
+	flow = bpf_map_lookup_elem(&flows, &key);
+	if (flow && flow->slot == slot)	/* a newer connection may have taken the reply key over */
+		bpf_map_delete_elem(&flows, &key);
+	uncount(conn, state);
+	slot_free(conn, slot);
+	return 0;
+}
+
+/* conn.state after a packet in the given direction, connection counts not yet changed. */
+static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old)
+{
+	__u8 state = STATE_UDP;
+
+	if (pkt->protocol == IPPROTO_TCP)
+		state = tcp_next_state(pkt->direction, pkt->tcp_flags, old & CONN_STATE);
+	return (old & (CONN_USED | CONN_LOCAL_CLIENT)) | state | (state_is_active(state) ? CONN_ACTIVE : CONN_INACTIVE);
+}
+
+static __always_inline void conn_recount(const struct conn *conn, __u32 old, __u32 new)
+{
+	struct dest *dest;
+
+	if (!((old ^ new) & (CONN_ACTIVE | CONN_INACTIVE)))
+		return;
+	uncount(conn, old);
+	dest = bpf_map_lookup_elem(&dests, &conn->dest);
+	if (dest)
+		__sync_fetch_and_add(new & CONN_ACTIVE ? &dest->active : &dest->inactive, 1);
+}
+
+/* State machine and timer. The packet of an ICMP error changes neither. */
+static __always_inline void conn_touch(const struct packet *pkt, struct conn *conn)
+{
+	__u64 now = clock_ns();
+	__u32 old = conn->state;
+	__u32 new = conn_next_state(pkt, old);
+
+	if (new != old && old & CONN_USED && __sync_val_compare_and_swap(&conn->state, old, new) == old) {
+		conn_recount(conn, old, new);
+		conn->seen = now;
+	} else if (now - conn->seen > SEEN_GRAIN) {
+		conn->seen = now;
+	}
+}
+
+/* A SYN may start a new connection in place of one that is over (conn_reuse_mode 1). */
+static __always_inline bool conn_is_over(const struct conn *conn)
+{
+	__u8 state = conn->state & CONN_STATE;
+
+	return state == STATE_TIME_WAIT || state == STATE_CLOSE;
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ones' complement arithmetic (RFC 1071) and incremental update (RFC 1624).
+ * A "delta" is the 32-bit ones' complement sum of (new - old) over the words that changed, in memory order;
+ * its complement undoes the change.
+ */
+#ifndef BPVS_CSUM_H
+#define BPVS_CSUM_H
+
+#include "abi.h"
+
+static __always_inline __u32 csum_fold32(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	return (sum & 0xffffffff) + (sum >> 32);
+}
+
+static __always_inline __u16 csum_fold16(__u64 sum)
+{
+	sum = csum_fold32(sum);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static __always_inline __u32 csum_delta_address(const struct address *from, const struct address *to)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 4; i++)
+		sum += (__u64)to->word[i] + (__u32)~from->word[i];
+	return csum_fold32(sum);
+}
+
+static __always_inline __u32 csum_delta16(__u16 from, __u16 to)
+{
+	return (__u32)to + (__u16)~from;
+}
+
+/* The checksum field after a change by delta. */
+static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
+{
+	return ~csum_fold16((__u64)(__u16)~check + delta);
+}
+
+#endif

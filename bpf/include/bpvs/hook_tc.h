@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Packet access in TC ingress. Same names as hook_xdp.h; TC is complete.
+ *
+ * Packets here may be unfinished (CHECKSUM_PARTIAL) or carry a hardware sum (CHECKSUM_COMPLETE), which only helpers know.
+ * The rule: headers are written directly; one helper call per kind of change then keeps the transport checksum and
+ * skb->csum right.
+ */
+#ifndef BPVS_HOOK_TC_H
+#define BPVS_HOOK_TC_H
+
+#include "csum.h"
+#include "packet.h"
+#include <linux/pkt_cls.h>
+
+#define HOOK_IS_COMPLETE true	/* delivers locally and resolves neighbours */
+
+#define PULL_BYTES 192	/* enough for any header that is looked at, an ICMP error's inner ones included */
+#define PKT_TYPE_HOST 0	/* PACKET_HOST */
+
+static __always_inline void hook_pull(hook_ctx *ctx)
+{
+	__u32 linear = ctx->data_end - ctx->data;
+
+	if (linear < PULL_BYTES && linear < ctx->len)
+		bpf_skb_pull_data(ctx, ctx->len < PULL_BYTES ? ctx->len : PULL_BYTES);
+}
+
+static __always_inline enum verdict hook_admit(hook_ctx *ctx)
+{
+	if (ctx->pkt_type != PKT_TYPE_HOST)
+		return PASS_NOT_FOR_HOST;
+	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
+}
+
+static __always_inline bool hook_from_local_client(hook_ctx *ctx)
+{
+	return ctx->ingress_ifindex == LOOPBACK_IFINDEX;
+}
+
+static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
+{
+	return ctx->gso_size;
+}
+
+/* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */
+static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset, __u32 address_delta, __u32 port_delta)
+{
+	__u64 udp = pkt->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+
+	bpf_l4_csum_replace(ctx, offset, 0, address_delta, udp | BPF_F_PSEUDO_HDR);
+	if (port_delta)
+		bpf_l4_csum_replace(ctx, offset, 0, port_delta, udp);
+	/*
+	 * The first call took address_delta off skb->csum, which is right for IPv4 (the header's own checksum made up for
+	 * the address). IPv6 has no header checksum: address and transport checksum cancel out, so put it back.
+	 */
+	if (pkt->family == FAMILY_IPV6)
+		bpf_csum_update(ctx, address_delta);
+}
+
+static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *from, __u32 size)
+{
+	bpf_skb_store_bytes(ctx, offset, from, size, BPF_F_RECOMPUTE_CSUM);
+}
+
+static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (!eth)
+		return TC_ACT_SHOT;
+	__builtin_memcpy(eth->h_dest, hop->dst, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, hop->src, ETH_ALEN);
+	return bpf_redirect(hop->ifindex, 0);
+}
+
+static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, struct bpf_redir_neigh *via)
+{
+	(void)ctx;
+	return bpf_redirect_neigh(ifindex, via, sizeof(*via), 0);
+}
+
+/* To a socket of the director: in through `lo`, where only a frame with both addresses zero is the host's own. */
+static __always_inline int hook_send_local(hook_ctx *ctx)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (!eth)
+		return TC_ACT_SHOT;
+	__builtin_memset(eth->h_dest, 0, ETH_ALEN);
+	__builtin_memset(eth->h_source, 0, ETH_ALEN);
+	return bpf_redirect(LOOPBACK_IFINDEX, BPF_F_INGRESS);
+}
+
+static __always_inline int hook_action(enum verdict verdict)
+{
+	return verdict < DROP_NO_SERVER ? TC_ACT_UNSPEC : TC_ACT_SHOT;
+}
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Packet access in XDP. Same names as hook_tc.h; what XDP cannot do (deliver locally, have a neighbour resolved) it
+ * leaves to TC by passing the packet on before anything was changed.
+ */
+#ifndef BPVS_HOOK_XDP_H
+#define BPVS_HOOK_XDP_H
+
+#include "csum.h"
+#include "packet.h"
+
+#define HOOK_IS_COMPLETE false	/* delivers locally and resolves neighbours */
+
+/* Makes the headers readable. */
+static __always_inline void hook_pull(hook_ctx *ctx)
+{
+	(void)ctx;
+}
+
+static __always_inline enum verdict hook_admit(hook_ctx *ctx)
+{
+	(void)ctx;
+	return FORWARDED;
+}
+
+static __always_inline bool hook_from_local_client(hook_ctx *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+/* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */
+static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset, __u32 address_delta, __u32 port_delta)
+{
+	__u16 *check = packet_at(ctx, offset, sizeof(*check));
+	__u16 sum;
+
+	if (!check || (pkt->protocol == IPPROTO_UDP && !*check))
+		return;
+	sum = csum_apply(*check, csum_fold32((__u64)address_delta + port_delta));
+	*check = pkt->protocol == IPPROTO_UDP && !sum ? 0xffff : sum;
+}
+
+static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *from, __u32 size)
+{
+	void *to = packet_at(ctx, offset, size);
+
+	if (to)
+		__builtin_memcpy(to, from, size);
+}
+
+static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (!eth)
+		return XDP_ABORTED;
+	__builtin_memcpy(eth->h_dest, hop->dst, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, hop->src, ETH_ALEN);
+	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
+}
+
+static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, struct bpf_redir_neigh *via)
+{
+	(void)ctx, (void)ifindex, (void)via;
+	return XDP_PASS;
+}
+
+static __always_inline int hook_send_local(hook_ctx *ctx)
+{
+	(void)ctx;
+	return XDP_PASS;
+}
+
+static __always_inline int hook_action(enum verdict verdict)
+{
+	return verdict < DROP_NO_SERVER ? XDP_PASS : XDP_DROP;
+}
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ICMP errors about a NATed flow (RFC 5508): the outer address toward the receiver becomes what the receiver knows, and
+ * so do address, port and transport checksum of the embedded packet, as far as it reaches. Everything that changed is
+ * added up in one delta for the ICMP checksum; a wrong one stays wrong and is the receiver's to drop.
+ */
+#ifndef BPVS_ICMP_H
+#define BPVS_ICMP_H
+
+#include "forward/nat.h"
+
+/* Writes one 16-bit word; its delta, 0 where the packet ends before. */
+static __always_inline __u32 icmp_store16(hook_ctx *ctx, __u32 offset, __u16 value)
+{
+	__u16 *at = packet_at(ctx, offset, sizeof(*at));
+	__u32 delta;
+
+	if (!at || *at == value)
+		return 0;
+	delta = csum_delta16(*at, value);
+	hook_store(ctx, offset, &value, sizeof(value));
+	return delta;
+}
+
+static __always_inline __u32 icmp_correct(hook_ctx *ctx, __u32 offset, __u32 delta)
+{
+	__u16 *at = packet_at(ctx, offset, sizeof(*at));
+
+	return at ? icmp_store16(ctx, offset, csum_apply(*at, delta)) : 0;
+}
+
+/* Writes an address into the IP header at l3; *known is its delta. What it adds to a sum over the header. */
+static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, bool source, const struct address *address, __u32 *known)
+{
+	struct address old;
+	__u32 offset;
+
+	if (family == FAMILY_IPV4) {
+		__be32 *word;
+
+		offset = l3 + (source ? __builtin_offsetof(struct iphdr, saddr) : __builtin_offsetof(struct iphdr, daddr));
+		word = packet_at(ctx, offset, sizeof(*word));
+		if (!word)
+			return 0;
+		old = address_ipv4(*word);
+		*known = csum_delta_address(&old, address);
+		hook_store(ctx, offset, &address->word[3], sizeof(*word));
+		/* the header's checksum takes up what the address brought: nothing is left for sums around it */
+		icmp_correct(ctx, l3 + __builtin_offsetof(struct iphdr, check), *known);
+		return 0;
+	}
+	offset = l3 + (source ? __builtin_offsetof(struct ipv6hdr, saddr) : __builtin_offsetof(struct ipv6hdr, daddr));
+	if (!packet_at(ctx, offset, sizeof(old)))
+		return 0;
+	__builtin_memcpy(&old, packet_at(ctx, offset, sizeof(old)), sizeof(old));
+	*known = csum_delta_address(&old, address);
+	hook_store(ctx, offset, address, sizeof(*address));
+	return *known;
+}
+
+static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
+{
+	__u8 ttl = pkt->ttl - 1;
+
+	if (pkt->family == FAMILY_IPV6) {
+		hook_store(ctx, pkt->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit), &ttl, 1);
+		return;
+	}
+	hook_store(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, ttl), &ttl, 1);
+	icmp_correct(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, check), csum_delta16(bpf_htons(0x0100), 0));
+}
+
+/* The embedded packet travels the other way: its end of the flow stands on the other side. */
+static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct endpoint *end)
+{
+	__u32 check = pkt->inner_l4 + nat_check_offset(pkt->key.protocol);
+	__u32 address = 0, delta, port;
+	__u16 *sum;
+
+	delta = icmp_address(ctx, pkt->family, pkt->inner_l3, !end->is_source, end->address, &address);
+	port = icmp_store16(ctx, pkt->inner_l4 + (end->is_source ? 2 : 0), end->port);
+	sum = packet_at(ctx, check, sizeof(*sum));
+	if (sum && (*sum || pkt->key.protocol == IPPROTO_TCP))
+		port += icmp_correct(ctx, check, csum_fold32((__u64)address + port));
+	return csum_fold32((__u64)delta + port);
+}
+
+/* Not static, so that the verifier looks at it once. */
+__noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn)
+{
+	struct endpoint end;
+	__u32 outer = 0, delta, checked;
+
+	if (!pkt || !conn)
+		return 0;
+	end = nat_endpoint(pkt, conn);
+	icmp_age(ctx, pkt);
+	checked = icmp_address(ctx, pkt->family, pkt->l3, end.is_source, end.address, &outer);	/* ICMPv6 sums the outer addresses too */
+	delta = csum_fold32((__u64)icmp_inner(ctx, pkt, &end) + checked);
+	icmp_correct(ctx, pkt->l4 + 2, delta);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every map of an instance. Sizes of `conns`, `flows` and `free_slots` are set before loading.
+ * The objects of an instance share them by name through the instance's folder in bpffs.
+ */
+#ifndef BPVS_MAPS_H
+#define BPVS_MAPS_H
+
+#include "abi.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* Both keys of each connection. Data path writes (insert, delete), data path reads once a packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * MIN_CONNS);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows SEC(".maps");
+
+/* The connections. Data path writes; `ipvsadm -L -c` reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MIN_CONNS);
+	__type(key, __u32);
+	__type(value, struct conn);
+} conns SEC(".maps");
+
+/* Rows of `conns` that were used and are free again, oldest first. Data path only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, MIN_CONNS);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Finds a service by what it is addressed by. Control path writes, data path reads for each new connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, struct service_key);
+	__type(value, __u32);
+} service_ids SEC(".maps");
+
+/* The virtual services and their plans. Control path writes, data path reads and moves plan.turn. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, __u32);
+	__type(value, struct service);
+} services SEC(".maps");
+
+/* The lists of real servers that plans point into. Control path writes, data path reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVERS);
+	__type(key, __u32);
+	__type(value, struct server);
+} servers SEC(".maps");
+
+/* The real servers' lasting side. Control path writes identity and flags, data path the connection counts. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_DESTS);
+	__type(key, __u32);
+	__type(value, struct dest);
+} dests SEC(".maps");
+
+/* Traffic of each real server. Data path writes, once a packet; listings and the estimator read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_DESTS);
+	__type(key, __u32);
+	__type(value, struct counters);
+} traffic SEC(".maps");
+
+/* Next hop toward each real server. Data path only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_DESTS);
+	__type(key, __u32);
+	__type(value, struct hop);
+} dest_hops SEC(".maps");
+
+/* Rates of the real servers and of the services. The housekeeper writes, listings read, `-Z` clears. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_DESTS);
+	__type(key, __u32);
+	__type(value, struct rates);
+} dest_rates SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SERVICES);
+	__type(key, __u32);
+	__type(value, struct rates);
+} service_rates SEC(".maps");
+
+/* Control path writes, data path reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct settings);
+} settings SEC(".maps");
+
+/* Data path writes; listings read conn_high. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct runtime);
+} runtime SEC(".maps");
+
+/* Packets by enum verdict. Data path writes, `bpvs status` reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, VERDICT_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} verdicts SEC(".maps");
+
+static __always_inline struct settings *settings_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&settings, &zero);
+}
+
+static __always_inline struct runtime *runtime_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&runtime, &zero);
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a packet goes next: the FIB's answer, remembered for HOP_FRESH. Toward a real server each CPU remembers one per
+ * server (`dest_hops`), toward the client the connection does (conn.back).
+ */
+#ifndef BPVS_NEXTHOP_H
+#define BPVS_NEXTHOP_H
+
+#include "clock.h"
+#include "maps.h"
+#include "packet.h"
+
+#define HOP_FRESH 1000	/* units of clock_ms() */
+
+/* What the FIB said, beyond a hop that can be remembered. */
+struct neighbour {
+	bool resolve;	/* link known, station not: the kernel has to ask for it */
+	__u32 ifindex;
+	struct bpf_redir_neigh via;
+};
+
+static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, const struct packet *pkt, const struct address *src,
+				    const struct address *dst)
+{
+	fib->family = pkt->family;
+	fib->l4_protocol = pkt->protocol;
+	fib->ifindex = ctx->ingress_ifindex;
+#ifdef HOOK_XDP
+	fib->tot_len = 1;	/* anything above 0 makes the kernel tell the MTU */
+#endif
+	if (pkt->family == FAMILY_IPV4) {
+		fib->ipv4_src = src->word[3];
+		fib->ipv4_dst = dst->word[3];
+	} else {
+		__builtin_memcpy(fib->ipv6_src, src, sizeof(*src));
+		__builtin_memcpy(fib->ipv6_dst, dst, sizeof(*dst));
+	}
+}
+
+static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, struct neighbour *neighbour)
+{
+	neighbour->resolve = true;
+	neighbour->ifindex = fib->ifindex;
+	neighbour->via.nh_family = fib->family;
+	if (fib->family == FAMILY_IPV4)
+		neighbour->via.ipv4_nh = fib->ipv4_dst;
+	else
+		__builtin_memcpy(neighbour->via.ipv6_nh, fib->ipv6_dst, sizeof(fib->ipv6_dst));
+}
+
+static __always_inline enum verdict fib_verdict(int answer)
+{
+	switch (answer) {
+	case BPF_FIB_LKUP_RET_FWD_DISABLED:
+		return DROP_NOT_FORWARDING;
+	case BPF_FIB_LKUP_RET_NOT_FWDED:
+		return DROP_LOCAL_ADDRESS;
+	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+		return DROP_TOO_BIG;
+	default:
+		return DROP_NO_ROUTE;
+	}
+}
+
+/* Fills hop, or neighbour if it still has to be resolved, or tells why the packet cannot go on. */
+static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct address *src,
+						const struct address *dst, struct hop *hop, struct neighbour *neighbour)
+{
+	struct bpf_fib_lookup fib = {};
+	int answer;
+
+	fib_ask(ctx, &fib, pkt, src, dst);
+	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
+	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH) {
+		fib_neighbour(&fib, neighbour);
+		return FORWARDED;
+	}
+	if (answer)
+		return fib_verdict(answer);
+	hop->ifindex = fib.ifindex;
+	__builtin_memcpy(hop->dst, fib.dmac, sizeof(hop->dst));
+	__builtin_memcpy(hop->src, fib.smac, sizeof(hop->src));
+	hop->mtu = fib.mtu_result;
+	hop->until = clock_ms(clock_ns()) + HOP_FRESH;
+	return FORWARDED;
+}
+
+static __always_inline bool hop_is_fresh(const struct hop *hop)
+{
+	return hop->ifindex && !clock_is_past(clock_ms(clock_ns()), hop->until);
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A packet on its way through the director: what parse() learned and what later steps decided.
+ * Offsets count from the start of the frame. Steps that touch bytes take the hook's context beside it: the verifier
+ * wants that pointer by itself. The key of an ICMP error is that of the flow it belongs to.
+ */
+#ifndef BPVS_PACKET_H
+#define BPVS_PACKET_H
+
+#include "abi.h"
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#ifdef HOOK_XDP
+typedef struct xdp_md hook_ctx;
+#else
+typedef struct __sk_buff hook_ctx;
+#endif
+
+#define FAMILY_IPV4 2	/* AF_INET */
+#define FAMILY_IPV6 10	/* AF_INET6 */
+
+#define MAX_OFFSET 0x1ff	/* headers are looked for within the first 512 bytes */
+
+enum tcp_flags {	/* byte 13 of the TCP header */
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_ACK = 0x10,
+};
+
+struct packet {
+	struct flow_key key;
+	__u32 l3;		/* offset of the IP header */
+	__u32 l4;		/* offset of the TCP, UDP or ICMP header */
+	__u32 inner_l3;		/* ICMP error: offset of the embedded IP header */
+	__u32 inner_l4;
+	__u32 length;		/* bytes from the IP header on, as the IP header tells */
+	__u8 family;
+	__u8 protocol;		/* of the packet itself; key.protocol is the flow's */
+	__u8 tcp_flags;
+	__u8 direction;		/* enum direction, known once a connection is found */
+	__u8 ttl;
+	bool is_error;		/* an ICMP error; inner_l3 and inner_l4 are set */
+	bool from_local_client;	/* a socket of the director sent it */
+};
+
+/* The bytes [offset, offset + size) of the frame, or NULL where it ends before; valid until the packet is changed. */
+static __always_inline void *packet_at(hook_ctx *ctx, __u32 offset, __u32 size)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	void *at;
+
+	if (offset > MAX_OFFSET)
+		return NULL;
+	at = data + offset;
+	return at + size > end ? NULL : at;
+}
+
+static __always_inline struct address address_ipv4(__be32 word)
+{
+	struct address address = { .word = { 0, 0, bpf_htonl(0xffff), word } };
+
+	return address;
+}
+
+static __always_inline struct address address_ipv6(const struct in6_addr *from)
+{
+	struct address address;
+
+	__builtin_memcpy(&address, from, sizeof(address));
+	return address;
+}
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From frame to flow key. FORWARDED (0) means "go on"; anything else is the packet's verdict.
+ *
+ * parse_ip() and parse_ports() serve the outer and, for ICMP errors, the embedded packet. The embedded packet travels
+ * against the error, so its key is turned round: an error about a request is part of the reply direction.
+ */
+#ifndef BPVS_PARSE_H
+#define BPVS_PARSE_H
+
+#include "packet.h"
+
+#define MAX_EXTENSIONS 6	/* IPv6 extension headers that are walked over */
+
+#define NEXTHDR_HOP 0
+#define NEXTHDR_ROUTING 43
+#define NEXTHDR_FRAGMENT 44
+#define NEXTHDR_DEST 60
+
+#define IPV4_MORE_FRAGMENTS 0x2000
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+
+enum icmp_type {	/* <linux/icmp.h> would bring the C library's headers in */
+	ICMP_UNREACHABLE = 3,
+	ICMP_QUENCH = 4,
+	ICMP_EXPIRED = 11,
+	ICMPV6_FIRST_ERROR = 1,
+	ICMPV6_LAST_ERROR = 4,
+};
+
+struct icmp_header {
+	__u8 type;
+	__u8 code;
+	__be16 check;
+	__be32 rest;
+};
+
+struct ip_info {
+	struct address src;
+	struct address dst;
+	__u32 l4;	/* offset of the transport header */
+	__u32 length;	/* bytes from the IP header on */
+	__u8 protocol;
+	__u8 ttl;
+};
+
+struct ipv6_extension {
+	__u8 next;
+	__u8 length;	/* in units of 8 bytes, the first not counted */
+	__u8 data[6];
+};
+
+static __always_inline enum verdict parse_ipv4(hook_ctx *ctx, __u32 l3, struct ip_info *ip)
+{
+	struct iphdr *header = packet_at(ctx, l3, sizeof(*header));
+
+	if (!header || header->version != 4 || header->ihl < 5)
+		return PASS_MALFORMED;
+	if (header->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
+		return PASS_FRAGMENT;
+	ip->src = address_ipv4(header->saddr);
+	ip->dst = address_ipv4(header->daddr);
+	ip->l4 = l3 + header->ihl * 4;
+	ip->length = bpf_ntohs(header->tot_len);
+	ip->protocol = header->protocol;
+	ip->ttl = header->ttl;
+	return FORWARDED;
+}
+
+static __always_inline enum verdict parse_ipv6(hook_ctx *ctx, __u32 l3, struct ip_info *ip)
+{
+	struct ipv6hdr *header = packet_at(ctx, l3, sizeof(*header));
+	__u32 at = l3 + sizeof(*header);
+	__u8 next;
+
+	if (!header || header->version != 6)
+		return PASS_MALFORMED;
+	ip->src = address_ipv6(&header->saddr);
+	ip->dst = address_ipv6(&header->daddr);
+	ip->length = bpf_ntohs(header->payload_len) + sizeof(*header);
+	ip->ttl = header->hop_limit;
+	next = header->nexthdr;
+	for (int i = 0; i < MAX_EXTENSIONS; i++) {
+		struct ipv6_extension *extension;
+
+		if (next == NEXTHDR_FRAGMENT)
+			return PASS_FRAGMENT;
+		if (next != NEXTHDR_HOP && next != NEXTHDR_ROUTING && next != NEXTHDR_DEST)
+			break;
+		extension = packet_at(ctx, at, sizeof(*extension));
+		if (!extension)
+			return PASS_MALFORMED;
+		next = extension->next;
+		at += (extension->length + 1) * 8;
+	}
+	ip->l4 = at;
+	ip->protocol = next;
+	return FORWARDED;
+}
+
+/* Not static: the verifier then looks at it once and forgets the many ways through. */
+__noinline int parse_ip(hook_ctx *ctx, __u8 family, __u32 l3, struct ip_info *ip)
+{
+	if (!ip)
+		return PASS_MALFORMED;
+	return family == FAMILY_IPV4 ? parse_ipv4(ctx, l3, ip) : parse_ipv6(ctx, l3, ip);
+}
+
+/* Ports of TCP and UDP lie in the same place. */
+static __always_inline bool parse_ports(hook_ctx *ctx, __u32 l4, __be16 *src, __be16 *dst)
+{
+	struct udphdr *header = packet_at(ctx, l4, sizeof(*header));
+
+	if (!header)
+		return false;
+	*src = header->source;
+	*dst = header->dest;
+	return true;
+}
+
+static __always_inline bool protocol_has_ports(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+}
+
+/* These carry the packet that they complain about (RFC 792, RFC 4443). */
+static __always_inline bool icmp_is_error(__u8 family, __u8 type)
+{
+	if (family == FAMILY_IPV6)
+		return type >= ICMPV6_FIRST_ERROR && type <= ICMPV6_LAST_ERROR;
+	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_EXPIRED;
+}
+
+static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt)
+{
+	struct icmp_header *header = packet_at(ctx, pkt->l4, sizeof(*header));
+	struct ip_info inner = {};
+	enum verdict verdict;
+
+	if (!header)
+		return PASS_MALFORMED;
+	if (!icmp_is_error(pkt->family, header->type))
+		return PASS_NOT_TRANSPORT;
+	pkt->is_error = true;
+	pkt->inner_l3 = pkt->l4 + sizeof(*header);
+	verdict = parse_ip(ctx, pkt->family, pkt->inner_l3, &inner);
+	if (verdict)
+		return verdict;
+	if (!protocol_has_ports(inner.protocol))
+		return PASS_NOT_TRANSPORT;
+	pkt->inner_l4 = inner.l4;
+	pkt->key.src = inner.dst;
+	pkt->key.dst = inner.src;
+	pkt->key.protocol = inner.protocol;
+	return parse_ports(ctx, inner.l4, &pkt->key.dport, &pkt->key.sport) ? FORWARDED : PASS_MALFORMED;
+}
+
+static __always_inline enum verdict parse_transport(hook_ctx *ctx, struct packet *pkt)
+{
+	struct tcphdr *tcp;
+
+	if (!parse_ports(ctx, pkt->l4, &pkt->key.sport, &pkt->key.dport))
+		return PASS_MALFORMED;
+	if (pkt->protocol == IPPROTO_UDP)
+		return FORWARDED;
+	tcp = packet_at(ctx, pkt->l4, sizeof(*tcp));
+	if (!tcp || tcp->doff < 5)
+		return PASS_MALFORMED;
+	pkt->tcp_flags = ((__u8 *)tcp)[13];
+	return FORWARDED;
+}
+
+static __always_inline bool is_icmp(const struct packet *pkt)
+{
+	return pkt->protocol == (pkt->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* Not static either. */
+__noinline int parse(hook_ctx *ctx, struct packet *pkt)
+{
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct ip_info ip = {};
+	enum verdict verdict;
+
+	if (!pkt || !eth)
+		return PASS_NOT_IP;
+	if (eth->h_proto == bpf_htons(ETH_P_IP))
+		pkt->family = FAMILY_IPV4;
+	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+		pkt->family = FAMILY_IPV6;
+	else
+		return PASS_NOT_IP;
+	pkt->l3 = sizeof(*eth);
+	verdict = parse_ip(ctx, pkt->family, pkt->l3, &ip);
+	if (verdict)
+		return verdict;
+	pkt->l4 = ip.l4;
+	pkt->length = ip.length;
+	pkt->protocol = ip.protocol;
+	pkt->ttl = ip.ttl;
+	if (is_icmp(pkt))
+		return parse_icmp(ctx, pkt);
+	if (!protocol_has_ports(pkt->protocol))
+		return PASS_NOT_TRANSPORT;
+	pkt->key.src = ip.src;
+	pkt->key.dst = ip.dst;
+	pkt->key.protocol = ip.protocol;
+	return parse_transport(ctx, pkt);
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Walks a plan's servers in a circle and stops at the first whose weight reaches a threshold. */
+#ifndef BPVS_SCHED_WALK_H
+#define BPVS_SCHED_WALK_H
+
+#include "../maps.h"
+
+#define NO_SERVER 0xffffffffU
+
+struct walk {
+	__u32 first;		/* row of `servers` */
+	__u32 count;
+	__u32 at;		/* next row to look at, counted from first */
+	__u32 threshold;	/* least weight, 1 or more */
+	__u32 found;
+};
+
+static long walk_step(__u32 index, struct walk *walk)
+{
+	__u32 row = walk->at < walk->count ? walk->at : 0;
+	__u32 key = walk->first + row;
+	struct server *server = bpf_map_lookup_elem(&servers, &key);
+
+	(void)index;
+	walk->at = row + 1;
+	if (!server || server->weight < walk->threshold)
+		return 0;
+	walk->found = row;
+	return 1;
+}
+
+/* The row found within so many steps, or NO_SERVER. */
+static __always_inline __u32 walk_find(struct walk *walk, __u32 steps)
+{
+	walk->found = NO_SERVER;
+	if (steps && !walk_step(0, walk) && steps > 1)	/* nearly always the first one fits: spare the loop */
+		bpf_loop(steps - 1, walk_step, walk, 0);
+	return walk->found;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counting: one update a packet, on this CPU's row of the real server; other fates by name. */
+#ifndef BPVS_STATS_H
+#define BPVS_STATS_H
+
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline void count_connection(__u32 dest)
+{
+	struct counters *counters = bpf_map_lookup_elem(&traffic, &dest);
+
+	if (counters)
+		counters->connections++;
+}
+
+static __always_inline void count_packet(const struct packet *pkt, __u32 dest)
+{
+	struct counters *counters = bpf_map_lookup_elem(&traffic, &dest);
+
+	if (!counters)
+		return;
+	if (pkt->direction == DIR_IN) {
+		counters->in_packets++;
+		counters->in_bytes += pkt->length;
+	} else {
+		counters->out_packets++;
+		counters->out_bytes += pkt->length;
+	}
+}
+
+static __always_inline void count_verdict(enum verdict verdict)
+{
+	__u32 key = verdict;
+	__u64 *count = bpf_map_lookup_elem(&verdicts, &key);
+
+	if (count)
+		(*count)++;
+}
+
+#endif

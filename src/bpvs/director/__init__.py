@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The director of one network namespace: its table, its counters, its connections.
+
+>>> from bpvs.director import Director
+>>> with Director().change() as table:      # doctest: +SKIP
+...     table.add_service(service)
+...     table.add_server(service.key, server)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+
+from bpvs.kernel import _abi, bpffs
+from bpvs.kernel.instance import Instance
+from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.net import namespace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from bpvs.director.rows import Row
+
+__all__ = ["Change", "Director"]
+
+
+class Director:
+    """The data plane of the calling thread's network namespace.
+
+    Nothing is loaded before the first change that needs it; until then the table is empty. Raises PermissionError
+    without root's rights, and DirectorError from every method when the kernel or the instance does not allow it.
+    """
+
+    def __init__(self) -> None:
+        if os.geteuid() != 0:
+            raise PermissionError("you must be root")
+        self.cookie = namespace.cookie()
+        self._instance: Instance | None = None
+
+    def instance(self) -> Instance | None:
+        """The loaded instance, or None."""
+        if self._instance is None or not os.path.exists(self._instance.folder):
+            self._instance = Instance.find(self.cookie)
+        return self._instance
+
+    def table(self) -> Table:
+        """A copy of the table as it is now."""
+        from bpvs.director.rows import read_rows, table_of
+
+        instance = self._settled()
+        return table_of(read_rows(instance), None) if instance else Table()
+
+    def change(self) -> Change:
+        """A table to be changed in a `with` block.
+
+        Other commands wait meanwhile. What has changed is published when the block ends, service by service, each with
+        one store; if it ends with an exception, nothing is.
+        """
+        return Change(self)
+
+    def status(self) -> Mapping[ServiceKey, ServiceStatus]:
+        """Counters, rates and connection counts of everything in the table."""
+        from bpvs.director.rows import read_status
+
+        instance = self._settled()
+        return read_status(instance) if instance else {}
+
+    def connections(self) -> Iterator[Connection]:
+        """The connections, in no particular order."""
+        from bpvs.director.connections import read_connections
+
+        instance = self.instance()
+        return read_connections(instance) if instance else iter(())
+
+    def timeouts(self) -> Timeouts:
+        """Seconds that idle connections are kept."""
+        instance = self.instance()
+        if instance is None:
+            return Timeouts()
+        at = _abi.SETTINGS.offset("timeout_s")
+        seconds = memoryview(instance.settings.bytes_at(0, at, 4 * _abi.STATE_COUNT)).cast("I")
+        return Timeouts(seconds[_abi.STATE_ESTABLISHED], seconds[_abi.STATE_FIN_WAIT], seconds[_abi.STATE_UDP])
+
+    def verdicts(self) -> dict[str, int]:
+        """Packets that were not forwarded, by the name of enum verdict."""
+        instance = self.instance()
+        if instance is None:
+            return {}
+        counts = instance.verdicts.sums(_abi.VERDICT_COUNT)
+        return {
+            name: counts[number][0]
+            for number, name in _abi.VERDICT_NAMES.items()
+            if name not in ("FORWARDED", "VERDICT_COUNT")
+        }
+
+    def up(self, interfaces: Sequence[str] | None = None, mode: str = "auto", connections: int | None = None) -> None:
+        """Load the data plane if it is not, and attach it.
+
+        `interfaces`: names, None for all that can bring packets. `mode`: "auto", "xdp" or "tc". `connections`: size of
+        the connection table, only heeded when loading.
+        """
+        from bpvs.director.interfaces import attach
+
+        instance = self.load(connections)
+        with bpffs.Lock(instance.folder):
+            attach(instance, interfaces, mode)
+
+    def load(self, connections: int | None = None) -> Instance:
+        """The instance, loaded now if it was not."""
+        bpffs.mount()
+        with bpffs.Lock(bpffs.root()):
+            return self.load_locked(connections)
+
+    def load_locked(self, connections: int | None = None) -> Instance:
+        """As load(), for a caller that holds the lock on bpffs.root()."""
+        from bpvs.kernel import loader
+
+        loader.collect_dead()
+        found = self.instance()
+        if found is None:
+            found = self._instance = loader.load(self.cookie, connections or loader.default_connections())
+        return found
+
+    def down(self) -> bool:
+        """Detach and unload; False if nothing was loaded. Connections are forgotten."""
+        if not bpffs.is_mounted():
+            return False
+        with bpffs.Lock(bpffs.root()):
+            from bpvs.director.interfaces import detach_all
+            from bpvs.kernel import loader
+
+            loader.collect_dead()
+            instance = self.instance()
+            if instance is None:
+                return False
+            with bpffs.Lock(instance.folder):
+                detach_all(instance)
+                loader.unload(instance)
+            self._instance = None
+            return True
+
+    def _settled(self) -> Instance | None:
+        """The instance, with what a killed command left undone finished."""
+        instance = self.instance()
+        if instance is not None and instance.settings.load(0, "unsettled"):
+            from bpvs.director.publish import settle
+
+            with bpffs.Lock(instance.folder):
+                settle(instance)
+        return instance
+
+
+class Change:
+    """What Director.change() gives to `with`.
+
+    It holds the instance's lock; while there is no instance, the lock on all of them, so that nobody else loads one.
+    """
+
+    def __init__(self, director: Director) -> None:
+        self._director = director
+        self._locks: list[bpffs.Lock] = []
+        self._instance: Instance | None = None
+        self._rows: dict[ServiceKey, Row] = {}
+        self._table = Table()
+
+    def __enter__(self) -> Table:
+        from bpvs.director.capability import check
+        from bpvs.director.publish import settle
+        from bpvs.director.rows import read_rows, table_of
+
+        self._instance = self._lock()
+        if self._instance is not None:
+            if self._instance.settings.load(0, "unsettled"):
+                settle(self._instance)
+            self._rows = read_rows(self._instance)
+        self._table = table_of(self._rows, check)
+        return self._table
+
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        try:
+            if kind is None:
+                self._publish(self._table)
+        finally:
+            self._unlock()
+
+    def _publish(self, table: Table) -> None:
+        from bpvs.director.interfaces import attach, attach_new
+        from bpvs.director.publish import publish
+
+        instance = self._instance
+        if instance is not None:
+            attach_new(instance)
+        elif table.dirty:
+            instance = self._director.load_locked()
+            attach(instance, None, "auto")
+        else:
+            return
+        publish(instance, self._rows, table)
+
+    def _lock(self) -> Instance | None:
+        """Lock the instance and return it, or lock all and return None if there is none."""
+        while True:
+            instance = self._director.instance()
+            if instance is not None and self._take(instance.folder):
+                return instance
+            bpffs.mount()
+            self._take(bpffs.root())
+            if self._director.instance() is None:
+                return None
+            self._unlock()
+
+    def _take(self, folder: str) -> bool:
+        lock = bpffs.Lock(folder)
+        try:
+            lock.__enter__()
+        except FileNotFoundError:  # unloaded a moment ago
+            return False
+        self._locks.append(lock)
+        if lock.is_current():
+            return True
+        self._unlock()
+        return False
+
+    def _unlock(self) -> None:
+        while self._locks:
+            self._locks.pop().__exit__()

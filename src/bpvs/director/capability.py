@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What this data plane can do: everything else is refused with a sentence before anything changes."""
+
+from __future__ import annotations
+
+from bpvs.director.turns import SCHEDULERS
+from bpvs.model import InvalidServer, Method, NotBuilt, Protocol, RealServer, UnknownScheduler, VirtualService
+from bpvs.net import address
+
+_METHODS = {
+    Method.ROUTE: "direct routing (-g, the default) is not built yet: use -m (masquerading)",
+    Method.TUNNEL: "tunneling (-i) is not built yet: use -m (masquerading)",
+}
+
+
+def check(service: VirtualService, server: RealServer | None) -> None:
+    """Raise NotBuilt, UnknownScheduler or InvalidServer for what cannot be done."""
+    if server is None:
+        _check_service(service)
+    else:
+        _check_server(server)
+
+
+def _check_service(service: VirtualService) -> None:
+    if service.key.fwmark:
+        raise NotBuilt("firewall-mark services (-f) are not built yet: use -t or -u")
+    if service.key.protocol is Protocol.SCTP:
+        raise NotBuilt("SCTP services are not built yet: use -t or -u")
+    if service.persistence is not None or service.engine:
+        raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
+    if service.ops:
+        raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
+    if service.scheduler not in SCHEDULERS:
+        raise UnknownScheduler
+    if service.flags:
+        raise NotBuilt("scheduler flags (-b) are not built yet: leave -b out")
+
+
+def _check_server(server: RealServer) -> None:
+    if server.method in _METHODS:
+        raise NotBuilt(_METHODS[server.method])
+    if server.upper or server.lower:
+        raise NotBuilt("connection thresholds (-x, -y) are not built yet: leave them out")
+    if not address.is_server_address(server.address):
+        raise InvalidServer
+    if address.is_local(server.address):
+        raise NotBuilt(f"{server.address} is an address of the director: real servers on the director are not built yet")

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a changed table to the maps.
+
+The new list of servers and the new plan are written where nobody looks. One store then shows them: `current` of an
+edited service, `family` of an added or deleted one. Everything else (which keys lead to services, which real servers
+are listed, how many services there are) follows from the services' rows: settle() makes it agree. `unsettled` is set
+before the first store and cleared after settling, so that a command which was killed in between is finished by the next.
+"""
+
+from __future__ import annotations
+
+import struct
+from _socket import htons
+from collections.abc import Iterable
+
+from bpvs.director.rooms import Rooms
+from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, read_rows, wrap
+from bpvs.director.turns import Turn, carry
+from bpvs.kernel import _abi
+from bpvs.kernel.instance import Instance
+from bpvs.model import Counters, Family, RealServer, ServiceKey, Table, VirtualService
+
+_NOTHING = Counters()
+
+
+def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table) -> None:
+    """Bring the maps from `rows`, which they hold, to `table`. The caller holds the instance's lock."""
+    changes = sorted(table.dirty, key=table.has)  # deleted ones first: they make room
+    if changes:
+        instance.settings.store(0, "unsettled", 1)
+        rooms = Rooms(instance, rows)
+        for key in changes:
+            _publish_service(instance, rooms, rows.get(key), key, table)
+        settle(instance)
+    _zero(instance, table)
+
+
+def settle(instance: Instance) -> None:
+    """Make everything that follows from the services' rows agree with them."""
+    rows = read_rows(instance)
+    _settle_doubles(instance, {row.row for row in rows.values()})
+    _settle_keys(instance, rows.values())
+    listed = {dest for row in rows.values() for dest in row.dests}
+    dests = instance.dests
+    high = instance.settings.load(0, "dest_high")
+    for dest, (flags,) in enumerate(dests.rows(0, high, "flags")):
+        wanted = flags & ~_abi.DEST_LISTED | (_abi.DEST_LISTED if dest in listed else 0)
+        if flags != wanted:
+            dests.store(dest, "flags", wanted)
+    ipv6 = sum(key.family is Family.IPV6 for key in rows)
+    instance.settings.store(0, "services_ipv4", len(rows) - ipv6)
+    instance.settings.store(0, "services_ipv6", ipv6)
+    instance.settings.store(0, "unsettled", 0)
+
+
+def service_key(key: ServiceKey) -> bytes:
+    """struct service_key."""
+    assert key.address is not None and key.protocol is not None
+    return _abi.SERVICE_KEY.pack(address=key.address.mapped, port=htons(key.port), protocol=int(key.protocol))
+
+
+def pack_row(row: int) -> bytes:
+    """A row's number as the value of `service_ids`."""
+    return struct.pack("=I", row)
+
+
+def _settle_doubles(instance: Instance, wanted: set[int]) -> None:
+    """A service that was deleted and added again may stand in two rows if the command was killed."""
+    high = instance.settings.load(0, "service_high")
+    for row, (family,) in enumerate(instance.services.rows(0, high, "family")):
+        if family and row not in wanted:
+            instance.services.store(row, "family", 0)
+
+
+def _settle_keys(instance: Instance, rows: Iterable[Row]) -> None:
+    ids = instance.service_ids
+    wanted = {service_key(row.service.key): pack_row(row.row) for row in rows}
+    for key in ids.keys():
+        if key not in wanted:
+            del ids[key]
+    for key, row in wanted.items():
+        if ids[key] != row:
+            ids[key] = row
+
+
+def _publish_service(instance: Instance, rooms: Rooms, old: Row | None, key: ServiceKey, table: Table) -> None:
+    before = None if key in table.fresh else old
+    if old is not None and before is None:
+        rooms.leave(old)
+    if table.has(key):
+        _show(instance, rooms, before, key, table)
+    if old is not None and (before is None or not table.has(key)):
+        instance.services.store(old.row, "family", 0)
+        rooms.leave(old)
+
+
+def _show(instance: Instance, rooms: Rooms, before: Row | None, key: ServiceKey, table: Table) -> None:
+    """Write the service's new plan and put it in force; `before` is None for a service that was added."""
+    servers = tuple(table.servers(key))
+    row = before.row if before else rooms.service_row()
+    dests = [rooms.dest(row, key, server, before) for server in servers]
+    current = 1 - before.current if before else 0
+    plan = _plan(instance, rooms, table.service(key), servers, dests, before, table)
+    instance.services.write(row, plan, PLAN_AT + current * _abi.PLAN.size)
+    if before:
+        instance.services.store(row, "current", current)
+        return
+    instance.services.write(row, _head(key))
+    instance.service_rates.write(row, bytes(_abi.RATES.size))
+    instance.services.store(row, "family", int(key.family))
+    instance.service_ids[service_key(key)] = pack_row(row)
+
+
+def _head(key: ServiceKey) -> bytes:
+    """A service's row up to its plans, not yet in force."""
+    assert key.address is not None and key.protocol is not None
+    packed = _abi.SERVICE.pack(address=key.address.mapped, port=htons(key.port), protocol=int(key.protocol))
+    return packed[:PLAN_AT]
+
+
+def _plan(
+    instance: Instance,
+    rooms: Rooms,
+    service: VirtualService,
+    servers: tuple[RealServer, ...],
+    dests: list[int],
+    before: Row | None,
+    table: Table,
+) -> bytes:
+    first = rooms.server_rows(len(servers))
+    content = b"".join(map(_pack_server, servers, dests))
+    instance.servers.write(first, content)
+    left, zero = _left(rooms, dests, before), before.zero if before else _NOTHING
+    turn = _turn(instance, service, before, table)
+    return _abi.PLAN.pack(
+        turn=turn.turn,
+        scheduler=SCHEDULER_NUMBERS[service.scheduler],
+        first=first,
+        count=len(servers),
+        step=turn.step,
+        top=turn.top,
+        left=pack_counters(left),
+        zero=pack_counters(zero),
+    )
+
+
+def _pack_server(server: RealServer, dest: int) -> bytes:
+    return _abi.SERVER.pack(
+        address=server.address.mapped,
+        port=htons(server.port),
+        method=int(server.method),
+        weight=server.weight,
+        dest=dest,
+    )
+
+
+def _turn(instance: Instance, service: VirtualService, before: Row | None, table: Table) -> Turn:
+    steps = table.journal.get(service.key, ())
+    if before is None:
+        return carry(service.scheduler, Turn(), (), steps)
+    at = PLAN_AT + before.current * _abi.PLAN.size + _abi.PLAN.offset("turn")
+    (turn,) = struct.unpack("=Q", instance.services.bytes_at(before.row, at, 8))  # it moved since it was read
+    return carry(service.scheduler, Turn(turn, before.turn.step, before.turn.top), before.servers, steps)
+
+
+def _left(rooms: Rooms, dests: list[int], before: Row | None) -> Counters:
+    """A service's total is `left` + what its servers counted: keep it unchanged when servers come and go."""
+    left = before.left if before else _NOTHING
+    known = set(before.dests) if before else set()
+    for dest in known.difference(dests):
+        left += rooms.traffic(dest)
+    for dest in set(dests).difference(known):
+        left -= rooms.traffic(dest)
+    return wrap(left)
+
+
+def _zero(instance: Instance, table: Table) -> None:
+    if not (table.zeroed or table.zeroed_all):
+        return
+    traffic = instance.traffic
+    for key, row in read_rows(instance).items():
+        if not table.zeroed_all and key not in table.zeroed:
+            continue
+        total = row.left
+        for dest in row.dests:
+            counted = Counters(*traffic.sum(dest))
+            total += counted
+            instance.dests.write(dest, pack_counters(counted), _abi.DEST.offset("zero"))
+            instance.dest_rates.write(dest, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
+        at = PLAN_AT + row.current * _abi.PLAN.size + _abi.PLAN.offset("zero")
+        instance.services.write(row.row, pack_counters(total), at)
+        instance.service_rates.write(row.row, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
+

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Finding rows for what is to be published: services, lists of servers, real servers.
+
+A packet on its way may still read what was in force a moment ago. So lists of both plans of every service row count as
+taken, also of deleted services; only when there is no other room are the old ones used, after waiting (membarrier(2))
+until no program can look at them any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from _socket import htons, ntohs
+from collections.abc import Iterator
+
+from bpvs.director.rows import PLAN_AT, Row, pack_counters
+from bpvs.director.turns import ServerKey
+from bpvs.kernel import _abi
+from bpvs.kernel.instance import Instance
+from bpvs.model import Address, Counters, DirectorError, Protocol, RealServer, ServiceKey
+
+_MEMBARRIER = {"x86_64": 324}
+_MEMBARRIER_GENERIC = 283
+_MEMBARRIER_CMD_GLOBAL = 1
+_RANGE = _abi.PLAN.select("first", "count")
+
+_Identity = tuple[bytes, int, int, bytes, int]  # virtual address, port, protocol, address, port
+
+
+def wait_for_packets() -> None:
+    """Return when every program that was running has ended (an RCU grace period)."""
+    number = _MEMBARRIER.get(platform.machine(), _MEMBARRIER_GENERIC)
+    if ctypes.CDLL(None, use_errno=True).syscall(number, _MEMBARRIER_CMD_GLOBAL, 0, 0):
+        raise DirectorError("membarrier(2) failed: is CONFIG_MEMBARRIER on?")
+
+
+class Rooms:
+    """Free rows of one instance while its lock is held."""
+
+    def __init__(self, instance: Instance, rows: dict[ServiceKey, Row]) -> None:
+        self._instance = instance
+        self._settings = instance.settings
+        self._traffic = instance.traffic
+        self._services = {row.row for row in rows.values()}
+        self._known = {row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()}
+        self._listed = {dest for row in rows.values() for dest in row.dests}
+        self._next = max((first + count for first, count in self._all_ranges()), default=0)
+        self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
+        self._removed: dict[_Identity, int] = {}
+        self._idle: list[int] = []
+        self._scan_dests()
+
+    def leave(self, row: Row) -> None:
+        """A service is no longer in force: its row and its servers' are to be had, once nobody else is left."""
+        self._services.discard(row.row)
+        self._known.pop(row.row, None)
+        self._listed.difference_update(row.dests)
+        for server, dest in zip(row.servers, row.dests, strict=True):
+            self._removed[_identity(row.service.key, server)] = dest
+
+    def service_row(self) -> int:
+        """A row of `services` that was free before this change began, or was never used."""
+        if self._free_rows:
+            row = self._free_rows.pop()
+        else:
+            row = self._settings.load(0, "service_high")
+            if row >= _abi.MAX_SERVICES:
+                raise DirectorError(f"no room for another service: an instance holds {_abi.MAX_SERVICES - 1}")
+            self._settings.store(0, "service_high", row + 1)
+        self._services.add(row)
+        return row
+
+    def server_rows(self, count: int) -> int:
+        """The first of `count` consecutive rows of `servers`."""
+        if self._next + count > _abi.MAX_SERVERS:
+            return self._gap(count)
+        first = self._next
+        self._next += count
+        return first
+
+    def dest(self, service: int, key: ServiceKey, server: RealServer, before: Row | None) -> int:
+        """The row of `dests` for a server that is about to be listed.
+
+        The one that it has; or had, if it was removed and still has connections (it is then the same server again, as
+        in IPVS); or a free one.
+        """
+        known = self._known.get(service, {}).get(_server_key(server)) if before else None
+        if known is not None:
+            return known
+        identity = _identity(key, server)
+        dest = self._removed.pop(identity, None)
+        if dest is None:
+            dest = self._free_dest()
+            self._take_dest(dest, service, key, server)
+        else:
+            self._instance.dests.store(dest, "service", service)
+            if before is None:
+                self._forget_counters(dest)
+        self._listed.add(dest)
+        flags = self._instance.dests.load(dest, "flags")
+        self._instance.dests.store(dest, "flags", flags | _abi.DEST_LISTED)
+        return dest
+
+    def traffic(self, dest: int) -> Counters:
+        """What a real server counted since its row was first used."""
+        return Counters(*self._traffic.sum(dest))
+
+    def _scan_dests(self) -> None:
+        """Sort the rows that no plan lists into those with connections left and those without."""
+        high = self._settings.load(0, "dest_high")
+        fields = ("address", "virtual", "port", "virtual_port", "protocol", "flags", "active", "inactive")
+        for dest, row in enumerate(self._instance.dests.rows(0, high, *fields)):
+            address, virtual, port, virtual_port, protocol, flags, active, inactive = row
+            if dest == 0 or dest in self._listed:
+                continue
+            if flags & _abi.DEST_USED and (active or inactive):
+                self._removed[virtual, ntohs(virtual_port), protocol, address, ntohs(port)] = dest
+            else:
+                self._idle.append(dest)
+
+    def _free_dest(self) -> int:
+        if self._idle:
+            return self._idle.pop()
+        high = self._settings.load(0, "dest_high")
+        if high >= _abi.MAX_DESTS:
+            raise DirectorError(f"no room for another real server: an instance holds {_abi.MAX_DESTS - 1}")
+        self._settings.store(0, "dest_high", high + 1)
+        return high
+
+    def _take_dest(self, dest: int, service: int, key: ServiceKey, server: RealServer) -> None:
+        assert key.address is not None and key.protocol is not None
+        self._instance.dests.write(
+            dest,
+            _abi.DEST.pack(
+                address=server.address.mapped,
+                virtual=key.address.mapped,
+                port=htons(server.port),
+                virtual_port=htons(key.port),
+                protocol=int(key.protocol),
+                family=int(key.family),
+                flags=_abi.DEST_USED,
+                service=service,
+            ),
+        )
+        self._traffic.clear(dest)
+        self._instance.dest_rates.write(dest, bytes(_abi.RATES.size))
+
+    def _forget_counters(self, dest: int) -> None:
+        """Another service lists the server now: its display starts at zero, its connections stay."""
+        self._instance.dests.write(dest, pack_counters(self.traffic(dest)), _abi.DEST.offset("zero"))
+
+    def _all_ranges(self) -> Iterator[tuple[int, int]]:
+        for row in range(self._settings.load(0, "service_high")):
+            for number in range(2):
+                yield self._range(row, number)
+
+    def _range(self, row: int, number: int) -> tuple[int, int]:
+        content = self._instance.services.bytes_at(row, PLAN_AT + number * _abi.PLAN.size, _abi.PLAN.size)
+        first, count = _RANGE.unpack(content)
+        return first, count
+
+    def _gap(self, count: int) -> int:
+        """Room among the lists in force, once nobody reads the others."""
+        wait_for_packets()
+        services = self._instance.services
+        in_force = (self._range(row, services.load(row, "current") & 1) for row in self._services)
+        at = 0
+        for first, length in sorted(in_force):
+            if length and first - at >= count:
+                break
+            at = max(at, first + length)
+        if at + count > _abi.MAX_SERVERS:
+            raise DirectorError(f"no room for a list of {count} servers: all lists of an instance hold {_abi.MAX_SERVERS}")
+        return at
+
+
+def _server_key(server: RealServer) -> ServerKey:
+    return server.address, server.port
+
+
+def _identity(key: ServiceKey, server: RealServer) -> _Identity:
+    assert isinstance(key.address, Address) and isinstance(key.protocol, Protocol)
+    return key.address.mapped, key.port, int(key.protocol), server.address.mapped, server.port

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table as it lies in the maps, read into the model."""
+
+from __future__ import annotations
+
+import struct
+from _socket import ntohs
+from collections.abc import Callable, Mapping
+
+from bpvs.director.turns import ServerKey, Turn
+from bpvs.kernel import _abi
+from bpvs.kernel.instance import Instance
+from bpvs.model import (
+    Address,
+    Counters,
+    Family,
+    Method,
+    Protocol,
+    Rates,
+    RealServer,
+    ServerStatus,
+    ServiceKey,
+    ServiceStatus,
+    Table,
+    VirtualService,
+)
+from bpvs.model.table import Check
+from bpvs.model.value import dataclass
+
+SCHEDULER_NUMBERS = {"rr": _abi.SCHED_RR, "wrr": _abi.SCHED_WRR}
+_SCHEDULER_NAMES = {number: name for name, number in SCHEDULER_NUMBERS.items()}
+COUNTERS = struct.Struct("=5Q")
+PLAN_AT = _abi.SERVICE.offset("plan")
+_PLAN = _abi.PLAN.select("turn", "scheduler", "first", "count", "step", "top", "left", "zero")
+_MODULUS = 1 << 64
+
+# The estimator's scales, net/netfilter/ipvs/ip_vs_est.c, ip_vs_read_estimator.
+_PACKETS_HALF, _PACKETS_SHIFT = 0x1FF, 10
+_BYTES_HALF, _BYTES_SHIFT = 0xF, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service in force: its row, plan and servers (newest first) with their rows of `dests`."""
+
+    row: int
+    service: VirtualService
+    current: int
+    first: int
+    turn: Turn
+    left: Counters
+    zero: Counters
+    servers: tuple[RealServer, ...]
+    dests: tuple[int, ...]
+
+
+def read_rows(instance: Instance) -> dict[ServiceKey, Row]:
+    """Every service of the instance."""
+    services = instance.services
+    found = {}
+    high = instance.settings.load(0, "service_high")
+    fields = ("address", "port", "protocol", "family", "current")
+    for row, (mapped, port, protocol, family, current) in enumerate(services.rows(0, high, *fields)):
+        if family:
+            address = Address.from_mapped(Family(family), mapped)
+            key = ServiceKey.at(Protocol(protocol), address, ntohs(port))
+            found[key] = _read_row(instance, row, key, current & 1)
+    return found
+
+
+def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Row:
+    content = instance.services.bytes_at(row, PLAN_AT + current * _abi.PLAN.size, _abi.PLAN.size)
+    turn, scheduler, first, count, step, top, left, zero = _PLAN.unpack(content)
+    servers, dests = [], []
+    for mapped, port, method, weight, dest in instance.servers.rows(
+        first, count, "address", "port", "method", "weight", "dest"
+    ):
+        address = Address.from_mapped(key.family, mapped)
+        servers.append(RealServer(address, ntohs(port), Method(method), weight))
+        dests.append(dest)
+    return Row(
+        row,
+        VirtualService(key, _SCHEDULER_NAMES[scheduler]),
+        current,
+        first,
+        Turn(turn, step, top),
+        Counters(*COUNTERS.unpack(left)),
+        Counters(*COUNTERS.unpack(zero)),
+        tuple(servers),
+        tuple(dests),
+    )
+
+
+def table_of(rows: Mapping[ServiceKey, Row], check: Check | None) -> Table:
+    """The rows as a table that will be changed under `check`."""
+    return Table.of(((row.service, row.servers) for row in rows.values()), check)
+
+
+def wrap(counters: Counters) -> Counters:
+    """Bring differences back into 64 bits, as the counters are kept."""
+    return Counters(
+        counters.connections % _MODULUS,
+        counters.in_packets % _MODULUS,
+        counters.out_packets % _MODULUS,
+        counters.in_bytes % _MODULUS,
+        counters.out_bytes % _MODULUS,
+    )
+
+
+def pack_counters(counters: Counters) -> bytes:
+    """struct counters."""
+    wrapped = wrap(counters)
+    return COUNTERS.pack(
+        wrapped.connections, wrapped.in_packets, wrapped.out_packets, wrapped.in_bytes, wrapped.out_bytes
+    )
+
+
+def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
+    """Counters, rates and connections of everything in force."""
+    rows = read_rows(instance)
+    high = instance.settings.load(0, "dest_high")
+    traffic = [Counters(*sums) for sums in instance.traffic.sums(high)]
+    dests = list(instance.dests.rows(0, high, "active", "inactive", "zero"))
+    rates = list(instance.dest_rates.rows(0, high, "average"))
+
+    def server(dest: int) -> ServerStatus:
+        active, inactive, zero = dests[dest]
+        counters = wrap(traffic[dest] - Counters(*COUNTERS.unpack(zero)))
+        return ServerStatus(_signed(active), _signed(inactive), 0, counters, _rates(rates[dest][0]))
+
+    return {key: _service_status(instance, row, traffic, server) for key, row in rows.items()}
+
+
+def _service_status(
+    instance: Instance, row: Row, traffic: list[Counters], server: Callable[[int], ServerStatus]
+) -> ServiceStatus:
+    total = row.left
+    for dest in row.dests:
+        total += traffic[dest]
+    servers: dict[ServerKey, ServerStatus] = {
+        (listed.address, listed.port): server(dest) for listed, dest in zip(row.servers, row.dests, strict=True)
+    }
+    (average,) = instance.service_rates.read(row.row, "average")
+    return ServiceStatus(wrap(total - row.zero), _rates(average), servers)
+
+
+def _signed(count: int) -> int:
+    """A count that two CPUs change at once may be read one below zero."""
+    return 0 if count >> 31 else count
+
+
+def _rates(average: bytes) -> Rates:
+    connections, in_packets, out_packets, in_bytes, out_bytes = COUNTERS.unpack(average)
+    return Rates(
+        (connections + _PACKETS_HALF) >> _PACKETS_SHIFT,
+        (in_packets + _PACKETS_HALF) >> _PACKETS_SHIFT,
+        (out_packets + _PACKETS_HALF) >> _PACKETS_SHIFT,
+        (in_bytes + _BYTES_HALF) >> _BYTES_SHIFT,
+        (out_bytes + _BYTES_HALF) >> _BYTES_SHIFT,
+    )

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One loaded data plane: a folder of pins below bpffs.ROOT, named by its network namespace's cookie."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from bpvs.kernel import _abi, bpf, bpffs
+from bpvs.kernel.layout import Layout
+from bpvs.kernel.maps import ArrayMap, HashMap, PerCpuArray
+from bpvs.model import DirectorError
+
+PROGRAM_TC = "director_tc"
+PROGRAM_XDP = "director_xdp"
+_UNFINISHED = "_new"
+
+
+def folder_of(cookie: int) -> str:
+    """Where the instance of this network namespace is, or would be."""
+    return os.path.join(bpffs.root(), f"{cookie:x}")
+
+
+def unfinished_folder_of(cookie: int) -> str:
+    """Where an instance is put together before it appears whole under its name."""
+    return folder_of(cookie) + _UNFINISHED
+
+
+class Instance:
+    """The maps and programs of one instance, opened as they are needed."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self._arrays: dict[str, ArrayMap] = {}
+        self._descriptors: dict[str, int] = {}
+
+    @classmethod
+    def find(cls, cookie: int) -> Instance | None:
+        """The instance of that namespace, or None; DirectorError if another version of BPVS loaded it."""
+        folder = folder_of(cookie)
+        if not os.path.exists(os.path.join(folder, "settings")):
+            return None
+        found = cls(folder)
+        loaded = found.settings.load(0, "abi")
+        if loaded != _abi.ABI_VERSION:
+            raise DirectorError(
+                f"the data plane of this network namespace was loaded by another version of BPVS (its ABI is {loaded}, "
+                f"this one's {_abi.ABI_VERSION}): unload it with that version's `bpvs down`"
+            )
+        return found
+
+    def open(self, name: str) -> int:
+        """A file descriptor of a pinned map or program, owned by the caller; DirectorError."""
+        try:
+            return bpf.open_pin(os.path.join(self.folder, name))
+        except OSError as error:
+            raise DirectorError(f"{self.folder}/{name} cannot be opened: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Let go of all maps; the instance itself stays."""
+        self._arrays.clear()
+        while self._descriptors:
+            os.close(self._descriptors.popitem()[1])
+
+    @property
+    def settings(self) -> ArrayMap:
+        return self._array("settings", _abi.SETTINGS)
+
+    @property
+    def runtime(self) -> ArrayMap:
+        return self._array("runtime", _abi.RUNTIME)
+
+    @property
+    def services(self) -> ArrayMap:
+        return self._array("services", _abi.SERVICE)
+
+    @property
+    def servers(self) -> ArrayMap:
+        return self._array("servers", _abi.SERVER)
+
+    @property
+    def dests(self) -> ArrayMap:
+        return self._array("dests", _abi.DEST)
+
+    @property
+    def conns(self) -> ArrayMap:
+        return self._array("conns", _abi.CONN)
+
+    @property
+    def dest_rates(self) -> ArrayMap:
+        return self._array("dest_rates", _abi.RATES)
+
+    @property
+    def service_rates(self) -> ArrayMap:
+        return self._array("service_rates", _abi.RATES)
+
+    @property
+    def service_ids(self) -> HashMap:
+        """Service key to row."""
+        return HashMap(self._descriptor("service_ids"))
+
+    @property
+    def attachments(self) -> HashMap:
+        """Interface index to struct attachment."""
+        return HashMap(self._descriptor("attachments"))
+
+    @property
+    def traffic(self) -> PerCpuArray:
+        """struct counters of each real server."""
+        return PerCpuArray(self._descriptor("traffic"))
+
+    @property
+    def verdicts(self) -> PerCpuArray:
+        """Packets by enum verdict."""
+        return PerCpuArray(self._descriptor("verdicts"))
+
+    def is_alive(self) -> bool:
+        """Whether the network namespace of the instance still exists; see `alive` in housekeeper.bpf.c."""
+        fd = self.open("alive")
+        try:
+            return bpf.lookup(fd, struct.pack("=I", 0), 4) is not None
+        finally:
+            os.close(fd)
+
+    def _array(self, name: str, layout: Layout) -> ArrayMap:
+        if name not in self._arrays:
+            self._arrays[name] = ArrayMap(self._descriptor(name), layout)
+        return self._arrays[name]
+
+    def _descriptor(self, name: str) -> int:
+        if name not in self._descriptors:
+            self._descriptors[name] = self.open(name)
+        return self._descriptors[name]

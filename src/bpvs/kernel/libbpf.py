@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The part of libbpf that loading and attaching needs, through ctypes; works with libbpf 0.8 and later."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from bpvs.model import DirectorError
+
+LIBRARIES = ("libbpf.so.1", "libbpf.so.0")
+TC_INGRESS = 1
+
+_XDP_UPDATE_IF_NOEXIST = 1 << 0
+_XDP_REPLACE = 1 << 4
+XDP_MODES = {"native": 1 << 2, "generic": 1 << 1}
+
+
+class _TcHook(ctypes.Structure):
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("ifindex", ctypes.c_int),
+        ("attach_point", ctypes.c_int),
+        ("parent", ctypes.c_uint32),
+    )
+
+
+class _TcOpts(ctypes.Structure):
+    _fields_ = (
+        ("sz", ctypes.c_size_t),
+        ("prog_fd", ctypes.c_int),
+        ("flags", ctypes.c_uint32),
+        ("prog_id", ctypes.c_uint32),
+        ("handle", ctypes.c_uint32),
+        ("priority", ctypes.c_uint32),
+    )
+
+
+class _XdpOpts(ctypes.Structure):
+    _fields_ = (("sz", ctypes.c_size_t), ("old_prog_fd", ctypes.c_int))
+
+
+def _library() -> ctypes.CDLL:
+    for name in LIBRARIES:
+        try:
+            return _declare(ctypes.CDLL(name, use_errno=True))
+        except OSError:
+            continue
+    raise DirectorError(f"{LIBRARIES[0]} is missing: install libbpf (Debian: apt install libbpf1)")
+
+
+def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+    for name in ("bpf_object__open_file", "bpf_object__next_map", "bpf_object__next_program", "bpf_map__name"):
+        getattr(library, name).restype = ctypes.c_void_p
+    library.bpf_program__name.restype = ctypes.c_char_p
+    library.bpf_map__name.restype = ctypes.c_char_p
+    library.libbpf_set_print.restype = ctypes.c_void_p
+    return library
+
+
+class Libbpf:
+    """libbpf, quiet: what it says of a failure goes into the DirectorError."""
+
+    def __init__(self) -> None:
+        self._library = _library()
+        self._words: list[str] = []
+        self._print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(self._listen)
+        self._library.libbpf_set_print(self._print)
+
+    def load(self, path: Path, pinned: Mapping[str, int], sizes: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+        """Load an object file; file descriptors of its maps and of its programs by name, owned by the caller.
+
+        `pinned`: maps that exist already, by name. `sizes`: max_entries of maps that get another size than the object
+        says. Raises DirectorError.
+        """
+        handle = ctypes.c_void_p(self._library.bpf_object__open_file(os.fsencode(path), None))
+        if not handle:
+            raise self._error(f"cannot read {path.name}", -ctypes.get_errno())
+        try:
+            for map_, name in self._maps(handle):
+                if name in pinned:
+                    self._check(self._library.bpf_map__reuse_fd(map_, pinned[name]), f"map {name} of {path.name}")
+                elif name in sizes:
+                    self._check(self._library.bpf_map__set_max_entries(map_, sizes[name]), f"size of map {name}")
+            self._check(self._library.bpf_object__load(handle), f"the kernel refuses {path.name}")
+            maps = {name: os.dup(self._library.bpf_map__fd(map_)) for map_, name in self._maps(handle)}
+            programs = {name: os.dup(self._library.bpf_program__fd(p)) for p, name in self._programs(handle)}
+            return maps, programs
+        finally:
+            self._library.bpf_object__close(handle)
+
+    def attach_tc(self, ifindex: int, program: int, handle: int, priority: int) -> bool:
+        """Attach a program to TC ingress, replacing ours; True if that needed a new clsact qdisc. DirectorError."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
+        result = self._library.bpf_tc_hook_create(ctypes.byref(hook))
+        if result and result != -17:  # EEXIST
+            self._check(result, f"clsact qdisc on interface {ifindex}")
+        opts = _TcOpts(ctypes.sizeof(_TcOpts), program, 1, 0, handle, priority)  # flags: BPF_TC_F_REPLACE
+        self._check(self._library.bpf_tc_attach(ctypes.byref(hook), ctypes.byref(opts)), f"TC on interface {ifindex}")
+        return not result
+
+    def detach_tc(self, ifindex: int, handle: int, priority: int) -> None:
+        """Take our program from TC ingress; nothing happens where there is none."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
+        opts = _TcOpts(ctypes.sizeof(_TcOpts), 0, 0, 0, handle, priority)
+        self._library.bpf_tc_detach(ctypes.byref(hook), ctypes.byref(opts))
+
+    def query_tc(self, ifindex: int, handle: int, priority: int) -> int:
+        """The id of the program that is attached by this handle and priority, 0 for none."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
+        opts = _TcOpts(ctypes.sizeof(_TcOpts), 0, 0, 0, handle, priority)
+        return 0 if self._library.bpf_tc_query(ctypes.byref(hook), ctypes.byref(opts)) else int(opts.prog_id)
+
+    def remove_clsact(self, ifindex: int) -> None:
+        """Remove the clsact qdisc and all that hangs on it."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS | 2, 0)
+        self._library.bpf_tc_hook_destroy(ctypes.byref(hook))
+
+    def attach_xdp(self, ifindex: int, program: int, mode: str) -> None:
+        """Attach a program to XDP in "native" or "generic" mode where none is attached; DirectorError."""
+        flags = XDP_MODES[mode] | _XDP_UPDATE_IF_NOEXIST
+        self._check(self._library.bpf_xdp_attach(ifindex, program, flags, None), f"{mode} XDP on interface {ifindex}")
+
+    def detach_xdp(self, ifindex: int, program: int, mode: str) -> None:
+        """Detach XDP if the program attached is the given one."""
+        opts = _XdpOpts(ctypes.sizeof(_XdpOpts), program)
+        self._library.bpf_xdp_detach(ifindex, XDP_MODES[mode] | _XDP_REPLACE, ctypes.byref(opts))
+
+    def _maps(self, handle: ctypes.c_void_p) -> list[tuple[ctypes.c_void_p, str]]:
+        return self._walk(handle, self._library.bpf_object__next_map, self._library.bpf_map__name)
+
+    def _programs(self, handle: ctypes.c_void_p) -> list[tuple[ctypes.c_void_p, str]]:
+        return self._walk(handle, self._library.bpf_object__next_program, self._library.bpf_program__name)
+
+    @staticmethod
+    def _walk(
+        handle: ctypes.c_void_p, following: ctypes._NamedFuncPointer, name_of: ctypes._NamedFuncPointer
+    ) -> list[tuple[ctypes.c_void_p, str]]:
+        found = []
+        at = ctypes.c_void_p(following(handle, None))
+        while at:
+            found.append((at, name_of(at).decode()))
+            at = ctypes.c_void_p(following(handle, at))
+        return found
+
+    def _listen(self, level: int, form: bytes, arguments: int) -> int:
+        if level == 0:
+            text = ctypes.create_string_buffer(8192)
+            ctypes.CDLL(None).vsnprintf(text, len(text), form, ctypes.c_void_p(arguments))
+            self._words.append(text.value.decode(errors="replace").strip())
+        return 0
+
+    def _check(self, result: int, what: str) -> None:
+        if result:
+            raise self._error(what, result)
+
+    def _error(self, what: str, result: int) -> DirectorError:
+        words, self._words = self._words, []
+        detail = f"\n{words[-1]}" if words else ""
+        return DirectorError(f"{what}: {os.strerror(-result)}{detail}")

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Loading an instance, whole or not at all, and taking it away."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+from bpvs.kernel import _abi, bpf, bpffs
+from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP, Instance, folder_of, unfinished_folder_of
+from bpvs.kernel.libbpf import Libbpf
+from bpvs.kernel.maps import ArrayMap
+from bpvs.model import DirectorError, Timeouts
+
+OBJECTS = Path(__file__).parent / "objects"
+_HOUSEKEEPER = "housekeeper"
+_CLOCK_STARTER = "start_clocks"
+_PACKET = bytes(64)  # the clock starter looks at no packet, but the kernel wants to run it on one
+
+# IPVS keeps a connection that no packet confirmed for 3 s.
+_TIMEOUT_NEW = 3
+# net/netfilter/ipvs/ip_vs_proto_tcp.c, tcp_timeouts, seconds; the three that --set changes come from Timeouts.
+_TCP_TIMEOUTS = {
+    _abi.STATE_NONE: 2,
+    _abi.STATE_SYN_SENT: 120,
+    _abi.STATE_SYN_RECV: 60,
+    _abi.STATE_TIME_WAIT: 120,
+    _abi.STATE_CLOSE: 10,
+    _abi.STATE_CLOSE_WAIT: 60,
+    _abi.STATE_LAST_ACK: 30,
+    _abi.STATE_LISTEN: 120,
+    _abi.STATE_SYNACK: 120,
+}
+
+MEMORY_PER_CONNECTION = 308  # bytes: a row of conns, two elements of flows, one of free_slots
+_DEFAULT_CONNECTIONS = 1 << 18
+_MEMORY_SHARE = 64  # by default the table takes at most this fraction of the memory
+
+
+def default_connections() -> int:
+    """How many connections an instance holds unless told: 262,144, or fewer on a machine with less than 5 GiB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(_abi.MIN_CONNS, min(_DEFAULT_CONNECTIONS, memory // _MEMORY_SHARE // MEMORY_PER_CONNECTION))
+
+
+def load(cookie: int, connections: int) -> Instance:
+    """Load the data plane of the calling thread's network namespace (whose cookie is given) and start its clocks.
+
+    The caller holds the lock on bpffs.root(). Raises DirectorError; then nothing is left behind.
+    """
+    unfinished = unfinished_folder_of(cookie)
+    if os.path.isdir(unfinished):
+        bpffs.remove(unfinished)
+    os.mkdir(unfinished, 0o700)
+    try:
+        _fill(unfinished, connections)
+        os.rename(unfinished, folder_of(cookie))
+    except BaseException:
+        bpffs.remove(unfinished)
+        raise
+    return Instance(folder_of(cookie))
+
+
+def unload(instance: Instance) -> None:
+    """Unpin everything; programs still attached somewhere go when they are detached."""
+    instance.close()
+    bpffs.remove(instance.folder)
+
+
+def collect_dead() -> None:
+    """Unload the instances whose network namespace is gone. The caller holds the lock on bpffs.root()."""
+    root = bpffs.root()
+    for name in os.listdir(root):
+        folder = os.path.join(root, name)
+        if not os.path.exists(os.path.join(folder, "alive")):
+            continue
+        instance = Instance(folder)
+        if not instance.is_alive():
+            unload(instance)
+
+
+def _fill(folder: str, connections: int) -> None:
+    sizes = {"conns": connections, "flows": 2 * connections, "free_slots": connections}
+    library = Libbpf()
+    maps, programs = library.load(_object(_HOUSEKEEPER), {}, sizes)
+    try:
+        shared = {name: fd for name, fd in maps.items() if "." not in name}
+        for program in (PROGRAM_TC, PROGRAM_XDP):
+            own, loaded = library.load(_object(program), shared, sizes)
+            programs |= loaded
+            _close(own)
+        _prepare(ArrayMap(maps["settings"], _abi.SETTINGS))
+        bpf.update(maps["alive"], struct.pack("=I", 0), struct.pack("=I", _abi.LOOPBACK_IFINDEX))
+        for name, fd in shared.items():
+            bpf.pin(fd, os.path.join(folder, name))
+        for name in (PROGRAM_TC, PROGRAM_XDP):
+            bpf.pin(programs[name], os.path.join(folder, name))
+        if bpf.run(programs[_CLOCK_STARTER], _PACKET):
+            raise DirectorError("the kernel refuses to start the timers that expire connections")
+    except OSError as error:
+        raise DirectorError(f"loading the data plane failed: {error.strerror}") from error
+    finally:
+        _close(maps)
+        _close(programs)
+
+
+def _object(name: str) -> Path:
+    path = OBJECTS / f"{name}.bpf.o"
+    if not path.exists():
+        raise DirectorError(f"the compiled program {path.name} is missing: `make setup` builds it in a checkout")
+    return path
+
+
+def _prepare(settings: ArrayMap) -> None:
+    timeouts = Timeouts()
+    by_state = _TCP_TIMEOUTS | {
+        _abi.STATE_ESTABLISHED: timeouts.tcp,
+        _abi.STATE_FIN_WAIT: timeouts.tcp_fin,
+        _abi.STATE_UDP: timeouts.udp,
+        _abi.STATE_NEW: _TIMEOUT_NEW,
+    }
+    seconds = struct.pack(f"={_abi.STATE_COUNT}I", *(by_state[state] for state in range(_abi.STATE_COUNT)))
+    content = _abi.SETTINGS.pack(abi=_abi.ABI_VERSION, dest_high=1, service_high=1, timeout_s=seconds)
+    settings.write(0, content)
+
+
+def _close(descriptors: dict[str, int]) -> None:
+    for fd in descriptors.values():
+        os.close(fd)
