@@ -4,9 +4,9 @@
 
     tools/vm.py [--timeout SECONDS] COMMAND...
 
-The machine has a disk and a network of its own: nothing that the command does reaches the host, whose files it reads
-through copy-on-write overlays (the project's own folder: read-only). It runs under QEMU's emulation, about 12 times slower
-than the host. Output and exit code travel through a shared folder, so that kernel messages on the console cannot mix in.
+The machine has a network of its own, and nothing that the command writes reaches the host, whose files it reads through
+copy-on-write overlays (the project's own folder: read-only). It runs under QEMU's emulation, about 12 times slower than
+the host. Output and exit code travel through a shared folder, so that kernel messages on the console cannot mix in.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH
 
 
 class VmUnavailableError(Exception):
-    """This host cannot run the machine; str() names what is missing and how to get it."""
+    """The host cannot run the machine; str() names what is missing and how to get it."""
 
 
 class VmFailedError(Exception):
-    """The machine ended, or its time did, before the command told its exit code; str() holds the console's last lines."""
+    """The machine or its time ended before the command told its exit code; str() holds the console's last lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,10 @@ def guest_script(command: str, exchange: Path, timeout_s: int) -> str:
     return (
         "#!/bin/bash\n"
         f"cd {shlex.quote(str(ROOT))}\n"
-        "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1\n"
+        "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        # The tree is read-only here, and compiling every module in every process would take most of the time.
+        "unset PYTHONDONTWRITEBYTECODE\n"
+        "export PYTHONPYCACHEPREFIX=/run/pycache\n"
         f"timeout --kill-after=5 {timeout_s} bash -c {shlex.quote(command)} </dev/null >{folder}/output 2>&1\n"
         f"echo $? >{folder}/code.new\n"
         f"mv {folder}/code.new {folder}/code\n"
@@ -180,7 +183,9 @@ def run(command: str, timeout_s: int = 600) -> Result:
                 end_group(process)
         if not (exchange / "code").exists():
             last = "\n".join(console.read_text(errors="replace").splitlines()[-30:])
-            raise VmFailedError(f"the virtual machine told no exit code of '{command}'; its console's last lines:\n{last}")
+            raise VmFailedError(
+                f"the virtual machine gave no exit code of '{command}'; its console ended with:\n{last}"
+            )
         return Result((exchange / "output").read_text(errors="replace"), int((exchange / "code").read_text()))
 
 

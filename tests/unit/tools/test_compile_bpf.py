@@ -74,8 +74,12 @@ def test_missing_headers_name_their_package(monkeypatch: pytest.MonkeyPatch) -> 
         compile_bpf.system_includes()
 
 
-@pytest.mark.parametrize(("output_s", "input_s", "stale"), [(None, 5, True), (5, 6, True), (6, 5, False), (5, 5, False)])
-def test_an_output_older_than_an_input_is_stale(tmp_path: Path, output_s: int | None, input_s: int, stale: bool) -> None:
+@pytest.mark.parametrize(
+    ("output_s", "input_s", "stale"), [(None, 5, True), (5, 6, True), (6, 5, False), (5, 5, False)]
+)
+def test_an_output_older_than_an_input_is_stale(
+    tmp_path: Path, output_s: int | None, input_s: int, stale: bool
+) -> None:
     source, output = tmp_path / "source", tmp_path / "output"
     for path, seconds in ((source, input_s), (output, output_s)):
         if seconds is not None:

@@ -17,7 +17,7 @@ def run_guest_script(command: str, exchange: Path, timeout_s: int = 20) -> tuple
 
 
 def test_the_script_reports_both_streams_and_the_exit_code(tmp_path: Path) -> None:
-    assert run_guest_script("echo \"it's\"; echo error >&2; exit 3", tmp_path) == ("it's\nerror\n", 3)
+    assert run_guest_script('echo "it\'s"; echo error >&2; exit 3', tmp_path) == ("it's\nerror\n", 3)
 
 
 def test_the_script_ends_a_command_that_takes_too_long(tmp_path: Path) -> None:
@@ -26,13 +26,13 @@ def test_the_script_ends_a_command_that_takes_too_long(tmp_path: Path) -> None:
 
 def test_missing_programs_are_named_by_their_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(vm, "SEARCH", str(tmp_path))
-    monkeypatch.setattr(vm.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
     with pytest.raises(vm.VmUnavailableError, match=r"qemu-system-x86.*tools/setup oracle"):
         vm.prepare()
 
 
 def test_another_architecture_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vm.platform, "machine", lambda: "riscv64")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(vm.VmUnavailableError, match="riscv64"):
         vm.prepare()
 

@@ -82,9 +82,7 @@ def test_the_installed_command_drives_the_kernel(installed: Path, namespace: str
     try:
         run(*ipvsadm, "-A", "-t", "192.0.2.1:80", "-s", "rr")
         run(*ipvsadm, "-a", "-t", "192.0.2.1:80", "-r", "192.0.2.2", "-m")
-        assert run(*ipvsadm, "-S", "-n") == (
-            "-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 192.0.2.2:80 -m -w 1\n"
-        )
+        assert run(*ipvsadm, "-S", "-n") == ("-A -t 192.0.2.1:80 -s rr\n-a -t 192.0.2.1:80 -r 192.0.2.2:80 -m -w 1\n")
         assert "  -> 192.0.2.2:80                 Masq    1      0          0" in run(*ipvsadm, "-L", "-n")
         run(*ipvsadm, "-C")
         assert run(*ipvsadm, "-S", "-n") == ""
