@@ -15,13 +15,29 @@ from collections.abc import Iterator, Mapping, Sequence
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance
 from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from bpvs.director.interfaces import Attached
     from bpvs.director.rows import Row
 
-__all__ = ["Change", "Director"]
+__all__ = ["Change", "Director", "Overview"]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A loaded instance: where it is pinned and attached, how much it holds, packets not forwarded by verdict."""
+
+    cookie: int
+    folder: str
+    interfaces: tuple[Attached, ...]
+    services: int
+    servers: int
+    connections: int
+    connections_limit: int
+    verdicts: dict[str, int]
 
 
 class Director:
@@ -92,6 +108,26 @@ class Director:
             for number, name in _abi.VERDICT_NAMES.items()
             if name not in ("FORWARDED", "VERDICT_COUNT")
         }
+
+    def overview(self) -> Overview | None:
+        """What is loaded and how full it is; None when nothing is."""
+        from bpvs.director.interfaces import attached
+
+        instance = self._settled()
+        if instance is None:
+            return None
+        table = self.table()
+        counts = [(one.active, one.inactive) for service in self.status().values() for one in service.servers.values()]
+        return Overview(
+            self.cookie,
+            instance.folder,
+            tuple(attached(instance)),
+            len(table),
+            len(counts),
+            sum(map(sum, counts)),
+            instance.conns.count,
+            self.verdicts(),
+        )
 
     def up(self, interfaces: Sequence[str] | None = None, mode: str = "auto", connections: int | None = None) -> None:
         """Load the data plane if it is not, and attach it.
