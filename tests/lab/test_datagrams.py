@@ -80,7 +80,7 @@ def ends(bare: Routed) -> Iterator[Ends]:
 
 def offender(sock: socket.socket, family: Family) -> tuple[tuple[int, int, int], str]:
     """(origin, type, code) and the sender's address of the ICMP error in the socket's error queue."""
-    assert select.select([], [], [sock], 5)[2] == [sock]
+    assert select.select([sock], [], [], 5)[0] == [sock]
     _data, ancillary, _flags, _address = sock.recvmsg(100, 512, socket.MSG_ERRQUEUE)
     ((_level, _kind, error),) = ancillary
     sender = error[16:]  # a sockaddr behind struct sock_extended_err

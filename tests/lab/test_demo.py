@@ -74,23 +74,20 @@ def test_left_standing_it_can_be_played_with_and_removed_by_the_command_that_it_
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_removes_everything(number: signal.Signals) -> None:
-    process = start()
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "ipvsadm -A" in line:
-            break
-    process.send_signal(number)
-    _out, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "bpvs demo: interrupted" in err
-    until(lambda: left_behind(f"{process.pid:x}") == [], "nothing left behind")
+    with start() as process:
+        assert process.stdout is not None
+        assert any("ipvsadm -A" in line for line in process.stdout)
+        process.send_signal(number)
+        _out, err = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "bpvs demo: interrupted" in err
+        until(lambda: left_behind(f"{process.pid:x}") == [], "nothing left behind")
 
 
 def test_two_at_once_do_not_meet() -> None:
-    both = [start(), start()]
-    for process in both:
-        out, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, ""), out
+    with start() as one, start() as other:
+        said = [process.communicate(timeout=60) for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], said
 
 
 def test_a_missing_program_is_named_with_its_package() -> None:

@@ -119,6 +119,20 @@ def test_the_director_itself_is_a_client_too(net: Routed, family: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("who", ["client", "director"])
+def test_no_packet_is_lost_while_a_servers_station_is_asked_for(net: Routed, family: str, who: str) -> None:
+    """A lost SYN would be sent again after a second, which is later than curl waits here."""
+    vip = balance(net, family)
+    host = net.client if who == "client" else net.director
+    for _ in range(2):
+        net.director.run("ip", "neigh", "flush", "dev", "int").checked()
+        done = host.curl(
+            "-g", "--connect-timeout", "0.9", *[f"http://{vip}/" for _ in range(3)], "-H", "Connection: close"
+        )
+        assert sorted(done.checked().out.split()) == ["one", "three", "two"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_a_service_without_a_usable_server_refuses_at_once(net: Routed, family: str) -> None:
     """The director answers with port unreachable from the virtual address, which TCP reports as a refusal."""
     vip = balance(net, family, weights=(0, 0, 0))

@@ -77,7 +77,12 @@ static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
 
 static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, struct bpf_redir_neigh *via)
 {
-	(void)ctx;
+	/*
+	 * A packet from lo still has lo's route, and the kernel would take the neighbour of that one when it sends what
+	 * waited for an answer (neigh_update). Without via it looks up the route anew and replaces it.
+	 */
+	if (hook_from_local_client(ctx))
+		return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 	return bpf_redirect_neigh(ifindex, via, sizeof(*via), 0);
 }
 
