@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from bpvs.model import (
     Address,
@@ -48,12 +48,15 @@ class MemoryDirector:
         """A snapshot."""
         return self._table.copy()
 
-    @contextmanager
-    def change(self) -> Iterator[Table]:
+    def change(self) -> AbstractContextManager[Table]:
         """A copy to change, which replaces the table if the block does not raise.
 
         The counters of what is new or zeroed are forgotten.
         """
+        return self._change()
+
+    @contextmanager
+    def _change(self) -> Iterator[Table]:
         pending = self._table.copy(self._check or self._ipvs_check)
         yield pending
         self._table = pending

@@ -87,8 +87,8 @@ def _streams() -> tuple[TextIO, TextIO, TextIO]:
 
 
 def _close(stdout: TextIO) -> None:
-    """Flush; if nobody reads any more, send the rest to /dev/null, or the interpreter complains when it exits."""
+    """Flush; what cannot be written goes to /dev/null, or the interpreter would complain when it exits."""
     try:
         stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from bpvs.ipvsadm.session import BROKEN_PIPE, REFUSED, Session
+from errno import ENOSPC
+
+from bpvs.ipvsadm.session import BROKEN_PIPE, LISTING_FAILED, REFUSED, Session
 from bpvs.model import BpvsError, DirectorError
 from bpvs.text.command import first_command, parse_command
 from bpvs.text.errors import UsageError
@@ -100,3 +102,8 @@ def _guarded(session: Session, work: Callable[[], int]) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        session.stderr.write(f"cannot write to standard output: {error.strerror}\n")
+        return LISTING_FAILED

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+from bpvs.ipvsadm.help import HELP, VERSION
+from bpvs.text import options
+
+
+def test_the_version_line_is_the_one_that_tools_parse() -> None:
+    assert VERSION == "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"
+
+
+def test_every_option_is_explained() -> None:
+    words = HELP.format(program="ipvsadm").replace("|", " ").replace(",", " ").split()
+    for name in options.LONG:
+        assert f"--{name}" in words, name
+    for letter in options.SHORT:
+        assert f"-{letter}" in words or f"-{letter}" in ["-L", "-l", "-A", "-E", "-a", "-e"], letter
+
+
+def test_the_program_is_named_as_it_was_called() -> None:
+    assert "  /sbin/ipvsadm -S [-n]\n" in HELP.format(program="/sbin/ipvsadm")
+    assert "{master|backup}" in HELP.format(program="x")

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+
+import pytest
+
+from bpvs.ipvsadm.run import run, run_restore
+from bpvs.model import DirectorError, NotBuilt, RealServer, Table, VirtualService
+from bpvs.testing import MemoryDirector
+from bpvs.text.names import Resolver
+
+INITIALISE = "Can't initialize ipvs: "
+ASK = "Are you sure that IP Virtual Server is built in the kernel or as module?\n"
+
+
+def call(line: str, director: MemoryDirector | Callable[[], MemoryDirector], stdin: str = "") -> tuple[int, str, str]:
+    stdout, stderr = io.StringIO(), io.StringIO()
+    factory = director if callable(director) else lambda: director
+    code = run(shlex.split(line), "ipvsadm", io.StringIO(stdin), stdout, stderr, factory, Resolver())
+    return code, stdout.getvalue(), stderr.getvalue()
+
+
+def unprivileged() -> MemoryDirector:
+    raise PermissionError
+
+
+def broken() -> MemoryDirector:
+    raise DirectorError("no BTF at /sys/kernel/btf/vmlinux")
+
+
+def test_without_root() -> None:
+    for line in ("-L", "--bogus", ""):
+        assert call(line, unprivileged) == (2, "", f"{INITIALISE}Permission denied (you must be root)\n{ASK}")
+
+
+def test_without_a_usable_kernel() -> None:
+    assert call("-L", broken) == (2, "", f"{INITIALISE}no BTF at /sys/kernel/btf/vmlinux\n")
+
+
+@pytest.mark.parametrize("line", ["-h", "--help", "-v", "--version", "-hL"])
+def test_help_and_version_need_nothing(line: str) -> None:
+    code, out, err = call(line, unprivileged)
+    assert (code, err) == (0, "")
+    assert out.startswith("ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n")
+
+
+def test_a_refusal_publishes_nothing() -> None:
+    director = MemoryDirector()
+    assert call("-D -t 10.0.0.1:80", director) == (255, "", "No such service\n")
+    assert call("-A -t 10.0.0.1:80 -s bogus", director)[0] == 255
+    assert director.published == 0
+
+
+def test_what_is_not_built_is_said() -> None:
+    def check(service: VirtualService, server: RealServer | None) -> None:
+        if service.persistence is not None:
+            raise NotBuilt("persistence (-p) is not built yet")
+
+    director = MemoryDirector(check)
+    assert call("-A -t 10.0.0.1:80 -p", director) == (255, "", "persistence (-p) is not built yet\n")
+    assert director.published == 0
+
+
+@pytest.mark.parametrize("line", ["--set 1 2 3", "--start-daemon master", "--stop-daemon backup"])
+def test_commands_that_are_not_built(line: str) -> None:
+    code, out, err = call(line, MemoryDirector())
+    assert (code, out) == (255, "")
+    assert err.startswith(f"{line.partition(' ')[0]}: this version of BPVS ")
+
+
+class Failing(MemoryDirector):
+    """Cannot publish."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    def change(self) -> AbstractContextManager[Table]:
+        raise self._error
+
+
+def test_a_director_that_fails() -> None:
+    assert call("-C", Failing(DirectorError("cannot load nat.bpf.o"))) == (255, "", "cannot load nat.bpf.o\n")
+
+
+def test_interrupts() -> None:
+    assert call("-C", Failing(KeyboardInterrupt())) == (130, "", "")
+
+
+class Gone(io.StringIO):
+    """A pipe that nobody reads."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("line", ["-L", "-S", "-R"])
+def test_a_broken_pipe_ends_the_run_quietly(line: str) -> None:
+    director, stderr = MemoryDirector(), io.StringIO()
+    assert call("-A -t 10.0.0.1:80 -s rr", director)[0] == 0
+    stdin = io.StringIO("-A -t 10.0.0.2:80 -s rr\n-L\n-A -t 10.0.0.3:80 -s rr\n")
+    assert run([line], "ipvsadm", stdin, Gone(), stderr, lambda: director, Resolver()) == 141
+    assert stderr.getvalue() == ""
+    assert len(director.table()) == (2 if line == "-R" else 1)
+
+
+def test_restore_command_replaces_the_table() -> None:
+    director = MemoryDirector()
+    call("-A -t 10.0.0.1:80 -s rr", director)
+    lines = io.StringIO("# comment\n-A -t 10.0.0.2:80 -s rr\n")
+    stdout, stderr = io.StringIO(), io.StringIO()
+    assert run_restore(lines, stdout, stderr, lambda: director, Resolver()) == 0
+    assert call("-S -n", director)[1] == "-A -t 10.0.0.2:80 -s rr\n"
+    assert (director.published, stdout.getvalue() + stderr.getvalue()) == (2, "")
+
+
+def test_restore_command_of_nothing_clears() -> None:
+    director = MemoryDirector()
+    call("-A -t 10.0.0.1:80 -s rr", director)
+    assert run_restore(io.StringIO(), io.StringIO(), io.StringIO(), lambda: director, Resolver()) == 0
+    assert len(director.table()) == 0
+
+
+def test_restore_command_without_root() -> None:
+    stderr = io.StringIO()
+    assert run_restore(io.StringIO(), io.StringIO(), stderr, unprivileged, Resolver()) == 2
+    assert stderr.getvalue().startswith(INITIALISE)
+
+
+def test_the_lock_is_taken_when_the_input_is_complete() -> None:
+    events: list[str] = []
+
+    class Watched(MemoryDirector):
+        def change(self) -> AbstractContextManager[Table]:
+            events.append("lock")
+            return super().change()
+
+    class Slow(io.StringIO):
+        def __iter__(self) -> Iterator[str]:  # type: ignore[override] # typeshed has the lines of StringIO as bytes
+            for line in ("-C\n", "-C\n"):
+                events.append("read")
+                yield line
+
+    run(["-R"], "ipvsadm", Slow(), io.StringIO(), io.StringIO(), Watched, Resolver())
+    assert events == ["read", "read", "lock"]
