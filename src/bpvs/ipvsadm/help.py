@@ -78,7 +78,7 @@ Options:
   --sort                              changes nothing, sorted is the default
   --ops          -o                   schedule each packet by itself (not built yet)
   --numeric      -n                   addresses and ports as numbers
-  --sched-flags  -b flags             flags for the scheduler, with commas between
+  --sched-flags  -b flags             flags for the scheduler, with commas between (not built yet)
 Daemon Options:
   --syncid sid                        number of the group of daemons, 0 to 255
   --sync-maxlen length                longest message in bytes

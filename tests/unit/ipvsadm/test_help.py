@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import pytest
+
 from bpvs.ipvsadm.help import HELP, VERSION
 from bpvs.text import options
 
@@ -20,3 +25,9 @@ def test_every_option_is_explained() -> None:
 def test_the_program_is_named_as_it_was_called() -> None:
     assert "  /sbin/ipvsadm -S [-n]\n" in HELP.format(program="/sbin/ipvsadm")
     assert "{master|backup}" in HELP.format(program="x")
+
+
+@pytest.mark.parametrize("name", [*options.LONG])
+def test_the_manual_page_knows_every_option(name: str) -> None:
+    page = (Path(__file__).parents[3] / "man" / "ipvsadm.8").read_text()
+    assert re.search(rf"\\-{re.escape(name)}(?![a-z-])", page)
