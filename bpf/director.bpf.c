@@ -17,6 +17,7 @@
 #include "bpvs/schedule.h"
 #include "bpvs/forward/nat.h"
 #include "bpvs/icmp.h"
+#include "bpvs/answer.h"
 #include "bpvs/stats.h"
 
 /* The packet's connection, old or new; NULL with the verdict for a packet that has none. */
@@ -69,8 +70,9 @@ static __always_inline enum verdict hop_find(hook_ctx *ctx, struct packet *pkt, 
 	return verdict;
 }
 
-static __always_inline bool fits(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)
+static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct hop *hop)
 {
+	pkt->mtu = hop->mtu;
 	return !hop->mtu || pkt->length <= hop->mtu || hook_is_segmented_later(ctx);
 }
 
@@ -132,6 +134,19 @@ static __always_inline enum verdict admit(hook_ctx *ctx, const struct settings *
 	return hook_admit(ctx);
 }
 
+/* A packet that is not forwarded: counted, and answered where its sender ought to know. */
+static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdict verdict)
+{
+	bool answer = is_answered(pkt, verdict);
+
+	if (answer && !HOOK_IS_COMPLETE) {
+		verdict = PASS_TO_TC;
+		answer = false;
+	}
+	count_verdict(verdict);
+	return answer && answer_write(ctx, pkt, verdict) ? answer_send(ctx, pkt) : hook_action(verdict);
+}
+
 static __always_inline int direct(hook_ctx *ctx)
 {
 	struct settings *settings = settings_get();
@@ -144,10 +159,7 @@ static __always_inline int direct(hook_ctx *ctx)
 		hook_pull(ctx);
 		verdict = balance(ctx, &pkt, settings, &action);
 	}
-	if (!verdict)
-		return action;
-	count_verdict(verdict);
-	return hook_action(verdict);
+	return verdict ? refuse(ctx, &pkt, verdict) : action;
 }
 
 #ifdef HOOK_XDP

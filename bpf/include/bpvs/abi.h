@@ -207,7 +207,8 @@ struct runtime {
 	__u32 conn_high;	/* rows of `conns` at and above this were never used */
 	__u32 sweep;		/* next row to look at for expiry */
 	__u32 estimate;		/* next eighth of the rows to estimate */
-	__u32 pad;
+	__u32 answers;		/* ICMP errors sent in this second */
+	__u64 answers_since;	/* ns of CLOCK_MONOTONIC */
 };
 
 /* What an interface carries of ours; written and read by the control path only. */

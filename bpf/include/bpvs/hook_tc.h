@@ -38,6 +38,12 @@ static __always_inline bool hook_from_local_client(hook_ctx *ctx)
 	return ctx->ingress_ifindex == LOOPBACK_IFINDEX;
 }
 
+/* Bytes of the whole frame. */
+static __always_inline __u32 hook_length(hook_ctx *ctx)
+{
+	return ctx->len;
+}
+
 static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
 {
 	return ctx->gso_size;

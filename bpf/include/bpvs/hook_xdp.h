@@ -29,6 +29,12 @@ static __always_inline bool hook_from_local_client(hook_ctx *ctx)
 	return false;
 }
 
+/* Bytes of the whole frame. */
+static __always_inline __u32 hook_length(hook_ctx *ctx)
+{
+	return ctx->data_end - ctx->data;
+}
+
 static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
 {
 	(void)ctx;

@@ -75,6 +75,8 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 		fib_neighbour(&fib, neighbour);
 		return FORWARDED;
 	}
+	if (answer == BPF_FIB_LKUP_RET_FRAG_NEEDED)
+		pkt->mtu = fib.mtu_result;
 	if (answer)
 		return fib_verdict(answer);
 	hop->ifindex = fib.ifindex;

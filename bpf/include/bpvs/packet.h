@@ -44,6 +44,7 @@ struct packet {
 	__u32 inner_l3;		/* ICMP error: offset of the embedded IP header */
 	__u32 inner_l4;
 	__u32 length;		/* bytes from the IP header on, as the IP header tells */
+	__u32 mtu;		/* of the way out, where the packet does not fit */
 	__u8 family;
 	__u8 protocol;		/* of the packet itself; key.protocol is the flow's */
 	__u8 tcp_flags;

@@ -12,6 +12,8 @@
 
 #define MAX_EXTENSIONS 6	/* IPv6 extension headers that are walked over */
 
+#define TRANSPORT_LEAST 8	/* bytes of a UDP or ICMP header */
+
 #define NEXTHDR_HOP 0
 #define NEXTHDR_ROUTING 43
 #define NEXTHDR_FRAGMENT 44
@@ -24,8 +26,10 @@ enum icmp_type {	/* <linux/icmp.h> would bring the C library's headers in */
 	ICMP_UNREACHABLE = 3,
 	ICMP_QUENCH = 4,
 	ICMP_EXPIRED = 11,
-	ICMPV6_FIRST_ERROR = 1,
-	ICMPV6_LAST_ERROR = 4,
+	ICMPV6_UNREACHABLE = 1,
+	ICMPV6_TOO_BIG = 2,
+	ICMPV6_EXPIRED = 3,
+	ICMPV6_PARAMETER = 4,
 };
 
 struct icmp_header {
@@ -127,7 +131,7 @@ static __always_inline bool protocol_has_ports(__u8 protocol)
 static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 {
 	if (family == FAMILY_IPV6)
-		return type >= ICMPV6_FIRST_ERROR && type <= ICMPV6_LAST_ERROR;
+		return type >= ICMPV6_UNREACHABLE && type <= ICMPV6_PARAMETER;
 	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_EXPIRED;
 }
 
@@ -164,7 +168,7 @@ static __always_inline enum verdict parse_transport(hook_ctx *ctx, struct packet
 	if (pkt->protocol == IPPROTO_UDP)
 		return FORWARDED;
 	tcp = packet_at(ctx, pkt->l4, sizeof(*tcp));
-	if (!tcp || tcp->doff < 5)
+	if (!tcp || tcp->doff < 5 || pkt->l4 + tcp->doff * 4 > pkt->l3 + pkt->length)
 		return PASS_MALFORMED;
 	pkt->tcp_flags = ((__u8 *)tcp)[13];
 	return FORWARDED;
@@ -196,6 +200,10 @@ __noinline int parse(hook_ctx *ctx, struct packet *pkt)
 		return verdict;
 	pkt->l4 = ip.l4;
 	pkt->length = ip.length;
+	if (hook_is_segmented_later(ctx))	/* merged packets may be longer than an IP header can tell */
+		pkt->length = hook_length(ctx) - pkt->l3;
+	else if (pkt->l3 + pkt->length > hook_length(ctx) || pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
+		return PASS_MALFORMED;
 	pkt->protocol = ip.protocol;
 	pkt->ttl = ip.ttl;
 	if (is_icmp(pkt))
