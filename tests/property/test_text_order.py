@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpvs.model import Address, Family, RealServer
 from bpvs.text.order import sorted_servers
+
+PATIENT = settings(deadline=None)  # a busy machine may stall longer than hypothesis would wait
 
 
 def server(number: int, port: int) -> RealServer:
@@ -37,11 +39,13 @@ def difference(one: RealServer, other: RealServer) -> int:
     return wrapped or one.port - other.port
 
 
+@PATIENT
 @given(NEAR)
 def test_near_addresses_ascend(servers: list[RealServer]) -> None:
     assert sorted_servers(servers) == sorted(servers, key=lambda s: (s.address.packed, s.port))
 
 
+@PATIENT
 @given(FAR)
 def test_far_addresses_follow_the_real_sort(servers: list[RealServer]) -> None:
     assert sorted_servers(servers) == reference(servers)

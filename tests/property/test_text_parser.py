@@ -7,7 +7,7 @@ import ctypes
 import ctypes.util
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpvs.text import options
@@ -16,6 +16,8 @@ from bpvs.text.errors import BadOption, UsageError
 from bpvs.text.integers import parse_integer
 from bpvs.text.names import Resolver
 from bpvs.text.popt import NO_VALUE, OPTIONAL_VALUE, VALUE, OptionScanner
+
+PATIENT = settings(deadline=None)  # a busy machine may stall longer than hypothesis would wait
 
 POPT = ctypes.util.find_library("popt")
 SPELLINGS = [f"--{name}" for name in options.LONG] + [f"-{letter}" for letter in options.SHORT]
@@ -32,6 +34,7 @@ def parsed(words: list[str]) -> Command | UsageError:
         return error
 
 
+@PATIENT
 @given(FIRST, WORDS)
 def test_words_are_a_command_or_a_usage_error(first: str, words: list[str]) -> None:
     result = parsed([first, *words])
@@ -42,6 +45,7 @@ def test_words_are_a_command_or_a_usage_error(first: str, words: list[str]) -> N
         assert result.code in (2, 255)
 
 
+@PATIENT
 @given(st.text(max_size=80))
 def test_any_line_splits_into_words(line: str) -> None:
     words = restore_words(line)
@@ -49,6 +53,7 @@ def test_any_line_splits_into_words(line: str) -> None:
     assert restore_words(" ".join(words)) == words
 
 
+@PATIENT
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 5), st.sampled_from(["", " ", "\t\n"]))
 def test_integers_in_any_spelling(value: int, zeros: int, blank: str) -> None:
     text = f"{blank}{'-' if value < 0 else ''}{'0' * zeros}{abs(value)}"
@@ -128,6 +133,7 @@ def ours(words: list[str]) -> Scan:
 
 
 @pytest.mark.skipif(POPT is None, reason="libpopt is not installed: apt install libpopt0")
+@PATIENT
 @given(st.lists(st.text(alphabet="-=Lntpx", max_size=6) | st.sampled_from([f"--{n}" for n in LONG]), max_size=6))
 def test_words_are_split_as_popt_does(words: list[str]) -> None:
     assert POPT is not None

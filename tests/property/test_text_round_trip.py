@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpvs.model import (
@@ -23,6 +23,8 @@ from bpvs.text.command import parse_command, restore_words
 from bpvs.text.endpoint import EndpointPrinter, parse_endpoint
 from bpvs.text.names import Resolver
 from bpvs.text.save import save_lines
+
+PATIENT = settings(deadline=None)  # a busy machine may stall longer than hypothesis would wait
 
 IPV4 = st.binary(min_size=4, max_size=4).map(lambda packed: Address(Family.IPV4, packed))
 IPV6 = st.binary(min_size=16, max_size=16).map(lambda packed: Address(Family.IPV6, packed))
@@ -69,6 +71,7 @@ def servers(draw: st.DrawFn, key: ServiceKey) -> RealServer:
     return RealServer(address, port, method, draw(st.integers(0, 2**31 - 1)), tunnel=tunnel)
 
 
+@PATIENT
 @given(ADDRESSES)
 def test_addresses(address: Address) -> None:
     assert Address.parse(str(address)) == address
@@ -76,12 +79,14 @@ def test_addresses(address: Address) -> None:
     assert len(address.mapped) == 16
 
 
+@PATIENT
 @given(ADDRESSES, st.integers(0, 65535))
 def test_endpoints(address: Address, port: int) -> None:
     text = EndpointPrinter().text(address, port, Protocol.TCP)
     assert parse_endpoint(text, Protocol.TCP, Resolver()) == (address, port)
 
 
+@PATIENT
 @given(st.text(max_size=60), st.none() | st.sampled_from(Protocol))
 def test_any_text_is_an_endpoint_or_is_not(text: str, protocol: Protocol | None) -> None:
     found = parse_endpoint(text, protocol, Resolver())
@@ -92,6 +97,7 @@ def test_any_text_is_an_endpoint_or_is_not(text: str, protocol: Protocol | None)
         assert parse_endpoint(again, protocol, Resolver()) == (address, port or 0)
 
 
+@PATIENT
 @given(services())
 def test_saved_services(service: VirtualService) -> None:
     (line,) = save_lines([(service, [])], EndpointPrinter())
@@ -99,6 +105,7 @@ def test_saved_services(service: VirtualService) -> None:
     assert (command.name, command.service) == ("add-service", service)
 
 
+@PATIENT
 @given(st.data())
 def test_saved_servers(data: st.DataObject) -> None:
     service = VirtualService(data.draw(KEYS), "rr")
@@ -108,6 +115,7 @@ def test_saved_servers(data: st.DataObject) -> None:
     assert (command.name, command.key, command.server) == ("add-server", service.key, server)
 
 
+@PATIENT
 @given(st.lists(services(), max_size=8, unique_by=lambda s: s.key))
 def test_saved_tables(content: list[VirtualService]) -> None:
     table = Table()
