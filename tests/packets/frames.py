@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames as the tables write them: a Shape says what a packet looks like, a Flow who talks to whom.
+
+A Flow turns one Shape into four frames: the request as it arrives and as it must leave, the reply likewise. scapy
+computes every length and checksum afresh, so a frame that equals its expectation has the right ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import scapy.layers.inet6
+from scapy.compat import raw
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Raw
+
+from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey
+from tests.packets.rig import mac
+
+CLIENT, CLIENT6 = "10.1.0.2", "fd01::2"
+LOCAL_MAC = "00:00:00:00:00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A client, a virtual service and its only real server; `link` is the number of the server's network."""
+
+    client: str
+    virtual: str
+    virtual_port: int
+    server: str
+    server_port: int
+    protocol: Protocol = Protocol.TCP
+    link: int = 2
+
+    @property
+    def key(self) -> ServiceKey:
+        return ServiceKey.at(self.protocol, Address.parse(self.virtual), self.virtual_port)
+
+    @property
+    def row(self) -> tuple[ServiceKey, RealServer]:
+        """The service and its server for Rig.serve()."""
+        return self.key, RealServer(Address.parse(self.server), self.server_port, Method.NAT)
+
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.client
+
+    @property
+    def server_mac(self) -> str:
+        return mac(self.link, int(self.server.replace(":", ".").rpartition(".")[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything of a packet but its addresses and ports: `ip`, `transport` are header fields as scapy names them.
+
+    `extensions`: IPv6 extension headers; `padding`: bytes behind the IP packet.
+    """
+
+    flags: str = "S"
+    ttl: int = 64
+    payload: bytes = b""
+    ip: Mapping[str, Any] = field(default_factory=dict)
+    transport: Mapping[str, Any] = field(default_factory=dict)
+    extensions: Any = None
+    padding: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One client's port on a path; `is_local`: the client is a socket of the director."""
+
+    path: Path
+    port: int
+    is_local: bool = False
+
+    def request(self, shape: Shape) -> bytes:
+        """From the client, as the director receives it."""
+        path = self.path
+        macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 2), mac(1, 1))
+        return frame(*macs, self.packet(shape, path.client, self.port, path.virtual, path.virtual_port), shape)
+
+    def to_server(self, shape: Shape) -> bytes:
+        """The request as it must leave."""
+        path = self.path
+        packet = self.packet(_aged(shape), path.client, self.port, path.server, path.server_port)
+        return frame(mac(path.link, 1), path.server_mac, packet, shape)
+
+    def reply(self, shape: Shape) -> bytes:
+        """From the server, as the director receives it."""
+        path = self.path
+        packet = self.packet(shape, path.server, path.server_port, path.client, self.port)
+        return frame(path.server_mac, mac(path.link, 1), packet, shape)
+
+    def to_client(self, shape: Shape) -> bytes:
+        """The reply as it must leave."""
+        path = self.path
+        packet = self.packet(_aged(shape), path.virtual, path.virtual_port, path.client, self.port)
+        macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 1), mac(1, 2))
+        return frame(*macs, packet, shape)
+
+    def packet(self, shape: Shape, src: str, sport: int, dst: str, dport: int) -> Packet:
+        """The IP packet of that shape between any two ends."""
+        if self.path.is_ipv6:
+            head: Packet = IPv6(src=src, dst=dst, hlim=shape.ttl, **shape.ip)
+            if shape.extensions is not None:
+                head /= shape.extensions
+        else:
+            head = IP(src=src, dst=dst, ttl=shape.ttl, **shape.ip)
+        if self.path.protocol is Protocol.UDP:
+            head /= UDP(sport=sport, dport=dport, **shape.transport)
+        else:
+            head /= TCP(sport=sport, dport=dport, flags=shape.flags, **shape.transport)
+        return head / Raw(shape.payload) if shape.payload else head
+
+
+def frame(src: str, dst: str, packet: Packet, shape: Shape = Shape()) -> bytes:
+    """The packet's bytes in an Ethernet frame."""
+    return bytes(raw(Ether(src=src, dst=dst) / packet)) + shape.padding
+
+
+def difference(got: bytes, expected: bytes) -> str:
+    """The layers of two frames side by side where they differ, "" for equal bytes."""
+    if got == expected:
+        return ""
+    ours, theirs = (Ether(one).show(dump=True).splitlines() for one in (got, expected))
+    lines = difflib.unified_diff(theirs, ours, "expected", "got", n=3, lineterm="")
+    return "\n".join(["", *lines, f"expected {expected.hex()}", f"got      {got.hex()}"])
+
+
+def rebuilt(content: bytes) -> bytes:
+    """The frame with its checksums computed anew from the bytes that they cover."""
+    parsed = Ether(content)
+    layer = parsed
+    while layer:
+        for name in ("chksum", "cksum"):
+            if name in layer.fields and not (isinstance(layer, UDP) and layer.chksum == 0):
+                delattr(layer, name)
+        layer = layer.payload
+    return bytes(raw(parsed))
+
+
+def _aged(shape: Shape) -> Shape:
+    return replace(shape, ttl=shape.ttl - 1)
+
+
+# Importing it registers the IPv6 layers that Ether() dissects to.
+assert scapy.layers.inet6

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A director alone in a network namespace, whose programs are run on single frames (BPF_PROG_TEST_RUN).
+
+      client .2 ---- front 10.1.0.1 [director] back 10.2.0.1 ---- servers .11 to .17, gateway .18, nobody at .99
+                              closed 10.4.0.1 |  narrow 10.3.0.1, MTU 1280 ---- server .11
+
+The same in IPv6 (fd01::/64 to fd04::/64). No frame ever leaves: the far ends of the four links are idle, and a run only
+tells what the program did to the frame and wants to happen with it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from bpvs.director import Director
+from bpvs.kernel import bpf
+from bpvs.model import RealServer, ServiceKey, Table, VirtualService
+from bpvs.net import namespace, sysctl
+
+LINKS = ("front", "back", "narrow", "closed")
+NARROW_MTU = 1280
+SERVERS = range(11, 19)
+
+_TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
+_SK_BUFF = struct.Struct("=36xII132xI12x")  # ingress_ifindex, ifindex, gso_size
+_XDP_MD = struct.Struct("=IIIIII")  # data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
+_ROOM = 4096  # a test frame is smaller than a page
+
+
+class Hook(Enum):
+    """Where a program is attached; the values name the programs."""
+
+    TC = "director_tc"
+    XDP = "director_xdp"
+
+
+class Action(Enum):
+    """What a program wants to happen, whichever hook says it."""
+
+    PASS = auto()
+    DROP = auto()
+    TX = auto()
+    REDIRECT = auto()
+
+
+ACTIONS = {
+    Hook.TC: {-1: Action.PASS, 2: Action.DROP, 7: Action.REDIRECT},  # include/uapi/linux/pkt_cls.h
+    Hook.XDP: {1: Action.DROP, 2: Action.PASS, 3: Action.TX, 4: Action.REDIRECT},  # enum xdp_action
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a program did: `verdicts` are the counters that rose, by name."""
+
+    action: Action
+    frame: bytes
+    verdicts: dict[str, int]
+
+    @property
+    def is_forwarded(self) -> bool:
+        return self.action in (Action.TX, Action.REDIRECT)
+
+
+def mac(link: int, station: int) -> str:
+    """The station's address on a link, both counted as in the IP addresses; the director is station 1."""
+    return f"02:00:00:00:{link:02d}:{station:02d}"
+
+
+class Rig:
+    """The namespace, the loaded programs and a supply of client ports that no connection uses yet."""
+
+    def __init__(self, connections: int) -> None:
+        self.namespace = f"bpvs-{os.getpid():x}-{secrets.token_hex(2)}-packets"
+        self._programs: dict[Hook, int] = {}
+        self._indexes: dict[str, int] = {}
+        self._ports = 0
+        self._served: tuple[tuple[ServiceKey, RealServer], ...] = ()
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True)
+        try:
+            self._build(connections)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Unload the programs and remove the namespace."""
+        for fd in self._programs.values():
+            os.close(fd)
+        self._programs.clear()
+        with self.inside():
+            Director().down()
+        subprocess.run(["ip", "netns", "delete", self.namespace], check=True)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """The calling thread is in the namespace: interfaces and routes of a run are those of the caller."""
+        with namespace.inside(self.namespace):
+            yield
+
+    def ip(self, *lines: str) -> None:
+        """Run lines as `ip -batch` takes them, in the namespace."""
+        subprocess.run(
+            ["ip", "-n", self.namespace, "-batch", "-"], input="\n".join(lines) + "\n", text=True, check=True
+        )
+
+    @contextmanager
+    def change(self) -> Iterator[Table]:
+        """Director.change(); the next serve() begins anew."""
+        self._served = ()
+        with Director().change() as table:
+            yield table
+
+    def serve(self, *servers: tuple[ServiceKey, RealServer]) -> None:
+        """Make the table hold exactly these servers, all services with scheduler rr."""
+        if servers == self._served:
+            return
+        with self.change() as table:
+            table.clear()
+            for key, server in servers:
+                if not table.has(key):
+                    table.add_service(VirtualService(key, "rr"))
+                table.add_server(key, server)
+        self._served = servers
+
+    def port(self) -> int:
+        """A client port, 1024 or above, that was not given out before."""
+        self._ports += 1
+        return 1024 + self._ports % 64000
+
+    def run(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> Run:
+        """Run the hook's program on a frame that comes in from a link; from `lo` also for clients on the director."""
+        director = Director()
+        before = director.verdicts()
+        action, out = self.run_uncounted(hook, frame, link, gso_size)
+        after = director.verdicts()
+        return Run(action, out, {name: after[name] - before[name] for name in after if after[name] != before[name]})
+
+    def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
+        """As run(), without looking at the counters: for long series."""
+        index = self._indexes[link]
+        if hook is Hook.TC:
+            context = _SK_BUFF.pack(index, index, gso_size)
+        else:
+            context = _XDP_MD.pack(0, len(frame), 0, index, 0, 0) if link != "lo" else b""
+        code, out = _test_run(self._programs[hook], frame, context)
+        return ACTIONS[hook][code], out
+
+    @staticmethod
+    def shortest(hook: Hook, frame: bytes) -> int:
+        """The kernel runs nothing shorter: an Ethernet header, in TC an IP header too (net/bpf/test_run.c)."""
+        ethernet = 14
+        if hook is Hook.XDP:
+            return ethernet
+        return ethernet + {b"\x08\x00": 20, b"\x86\xdd": 40}[frame[12:14]]
+
+    def _build(self, connections: int) -> None:
+        with self.inside():
+            self._configure()
+            self._indexes = {name: socket.if_nametoindex(name) for name in ("lo", *LINKS)}
+            director = Director()
+            instance = director.load(connections)
+            # A program on the link gives it the receive queue that XDP runs ask for.
+            director.up(LINKS, "xdp")
+            self._programs = {hook: instance.open(hook.value) for hook in Hook}
+
+    def _configure(self) -> None:
+        for family in ("ipv4", "ipv6"):
+            sysctl.write(f"net.{family}.conf.all.forwarding", 1)
+        sysctl.write("net.ipv6.conf.default.accept_dad", 0)
+        self.ip("link set lo up", *(line for number, name in enumerate(LINKS, 1) for line in _link_lines(number, name)))
+        for name in LINKS:
+            sysctl.write(f"net.ipv6.conf.{name}-far.disable_ipv6", 1)
+        self.ip(*(f"link set {name}-far up" for name in LINKS), f"link set narrow mtu {NARROW_MTU}", *_ROUTES)
+        for family in ("ipv4", "ipv6"):
+            sysctl.write(f"net.{family}.conf.closed.forwarding", 0)
+
+
+_ROUTES = (
+    "route add 10.9.0.0/16 via 10.1.0.2",  # clients behind the client
+    "route add 10.8.0.0/16 via 10.2.0.18",  # servers behind the gateway
+    "route add blackhole 10.7.0.0/16",
+    "route add fd09::/64 via fd01::2",
+    "route add fd08::/64 via fd02::18",
+    "route add blackhole fd07::/64",
+)
+
+
+def _link_lines(number: int, name: str) -> Iterator[str]:
+    yield f"link add {name} address {mac(number, 1)} type veth peer name {name}-far"
+    yield f"link set {name} up"
+    yield f"address add 10.{number}.0.1/24 dev {name}"
+    yield f"address add fd0{number}::1/64 dev {name} nodad"
+    for station in (2, *SERVERS):
+        for address in (f"10.{number}.0.{station}", f"fd0{number}::{station}"):
+            yield f"neighbour add {address} lladdr {mac(number, station)} dev {name} nud permanent"
+
+
+def _test_run(program: int, frame: bytes, context: bytes) -> tuple[int, bytes]:
+    """The program's return value and the frame as it left it; OSError where the kernel refuses the run."""
+    data = ctypes.create_string_buffer(frame, len(frame))
+    out = ctypes.create_string_buffer(_ROOM)
+    ctx = ctypes.create_string_buffer(context, len(context)) if context else None
+    attributes = _TEST_RUN.pack(
+        *(program, 0, len(frame), _ROOM, ctypes.addressof(data), ctypes.addressof(out)),
+        *(1, 0, len(context), 0, ctypes.addressof(ctx) if ctx is not None else 0, 0),
+    )
+    result = _TEST_RUN.unpack(bpf.call(bpf._PROG_TEST_RUN, attributes))
+    code = struct.unpack("=i", struct.pack("=I", result[1]))[0]
+    return code, out.raw[: result[3]]
