@@ -88,7 +88,8 @@ static __always_inline void forward(hook_ctx *ctx, struct packet *pkt, struct co
 }
 
 /* Forwards the packet and sets the hook's action, or tells why not. */
-static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, const struct settings *settings, int *action)
+static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+					    int *action)
 {
 	struct neighbour neighbour = {};
 	enum verdict verdict;

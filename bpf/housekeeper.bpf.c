@@ -12,7 +12,7 @@
 #include "bpvs/expire.h"
 #include "bpvs/maps.h"
 
-#define CLOCK_MONOTONIC 1	/* <time.h> is the C library's */
+#define CLOCK_MONOTONIC 1 /* <time.h> is the C library's */
 
 enum clock {
 	CLOCK_EXPIRE,

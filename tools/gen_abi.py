@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Write src/bpvs/kernel/_abi.py: the structs and numbers of bpf/include/bpvs/abi.h, as the compiled object's BTF has them."""
+"""Write src/bpvs/kernel/_abi.py: structs and numbers of bpf/include/bpvs/abi.h, as the object's BTF has them."""
 
 from __future__ import annotations
 

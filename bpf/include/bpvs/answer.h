@@ -14,8 +14,8 @@
 
 #define ANSWERS_PER_SECOND 1000
 #define ANSWER_TTL 64
-#define ANSWER_TOS 0xc0		/* internetwork control, as the kernel's own ICMP errors */
-#define QUOTE_LONGEST 128	/* bytes of the packet that are sent back, from its IP header on */
+#define ANSWER_TOS 0xc0   /* internetwork control, as the kernel's own ICMP errors */
+#define QUOTE_LONGEST 128 /* bytes of the packet that are sent back, from its IP header on */
 #define IPV4_DONT_FRAGMENT 0x4000
 
 static __always_inline bool is_answered(const struct packet *pkt, enum verdict verdict)
@@ -66,12 +66,12 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, const struct p
 {
 	bool ipv4 = pkt->family == FAMILY_IPV4;
 
-	if (verdict == DROP_NO_SERVER) {	/* port unreachable */
+	if (verdict == DROP_NO_SERVER) { /* port unreachable */
 		icmp->type = ipv4 ? ICMP_UNREACHABLE : ICMPV6_UNREACHABLE;
 		icmp->code = ipv4 ? 3 : 4;
-	} else if (verdict == DROP_TTL) {	/* exceeded in transit */
+	} else if (verdict == DROP_TTL) { /* exceeded in transit */
 		icmp->type = ipv4 ? ICMP_EXPIRED : ICMPV6_EXPIRED;
-	} else {				/* fragmentation needed, packet too big */
+	} else { /* fragmentation needed, packet too big */
 		icmp->type = ipv4 ? ICMP_UNREACHABLE : ICMPV6_TOO_BIG;
 		icmp->code = ipv4 ? 4 : 0;
 		icmp->rest = bpf_htonl(pkt->mtu);
@@ -135,7 +135,8 @@ static __always_inline bool answer_ipv4(hook_ctx *ctx, const struct packet *pkt,
 	answer.ip.daddr = ip->saddr;
 	answer.ip.check = ~csum_fold16(sum_words(&answer.ip, sizeof(answer.ip)));
 	answer_icmp(&answer.icmp, pkt, verdict);
-	answer.icmp.check = ~csum_fold16(sum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote));
+	answer.icmp.check =
+		~csum_fold16(sum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote));
 	return answer_build(ctx, pkt->l3 + quote, &answer, sizeof(answer));
 }
 
@@ -171,7 +172,8 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 	quote = pkt->l4 - pkt->l3 + (pkt->protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr));
 	if (quote > QUOTE_LONGEST)
 		return false;
-	return pkt->family == FAMILY_IPV4 ? answer_ipv4(ctx, pkt, verdict, quote) : answer_ipv6(ctx, pkt, verdict, quote);
+	return pkt->family == FAMILY_IPV4 ? answer_ipv4(ctx, pkt, verdict, quote)
+					  : answer_ipv6(ctx, pkt, verdict, quote);
 }
 
 static __always_inline int answer_send(hook_ctx *ctx, const struct packet *pkt)

@@ -13,7 +13,7 @@
 #include "packet.h"
 #include "tcp_state.h"
 
-#define SEEN_GRAIN (64 * NS_PER_MS)	/* conn.seen is written no more often: CPUs share the line */
+#define SEEN_GRAIN (64 * NS_PER_MS) /* conn.seen is written no more often: CPUs share the line */
 
 static __always_inline void key_in(const struct conn *conn, struct flow_key *key)
 {
@@ -86,7 +86,7 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 	bpf_map_delete_elem(&flows, &key);
 	key_out(conn, &key);
 	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->slot == slot)	/* a newer connection may have taken the reply key over */
+	if (flow && flow->slot == slot) /* a newer connection may have taken the reply key over */
 		bpf_map_delete_elem(&flows, &key);
 	uncount(conn, state);
 	slot_free(conn, slot);

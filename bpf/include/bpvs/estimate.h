@@ -13,7 +13,7 @@
 #include "clock.h"
 #include "maps.h"
 
-#define MAX_CPUS 4096		/* more than the kernel knows; the walk ends at the last one */
+#define MAX_CPUS 4096 /* more than the kernel knows; the walk ends at the last one */
 #define ESTIMATE_TICK (2 * NS_PER_S)
 #define PHASES 8
 
@@ -29,7 +29,7 @@ static long sum_step(__u32 cpu, struct sum *sum)
 {
 	struct counters *counters = bpf_map_lookup_percpu_elem(&traffic, &sum->dest, cpu);
 
-	if (!counters)	/* no such CPU: the last one was before */
+	if (!counters) /* no such CPU: the last one was before */
 		return 1;
 	sum->total.connections += counters->connections;
 	sum->total.in_packets += counters->in_packets;

@@ -10,7 +10,7 @@
 #include "conn.h"
 
 #define SWEEP_PERIOD NS_PER_S
-#define SLICE_ROWS 8192		/* rows per tick before ticks get shorter */
+#define SLICE_ROWS 8192 /* rows per tick before ticks get shorter */
 #define TICK_LONGEST (250 * NS_PER_MS)
 #define TICK_SHORTEST (5 * NS_PER_MS)
 

@@ -13,10 +13,10 @@
 #include "packet.h"
 #include <linux/pkt_cls.h>
 
-#define HOOK_IS_COMPLETE true	/* delivers locally and resolves neighbours */
+#define HOOK_IS_COMPLETE true /* delivers locally and resolves neighbours */
 
-#define PULL_BYTES 192	/* enough for any header that is looked at, an ICMP error's inner ones included */
-#define PKT_TYPE_HOST 0	/* PACKET_HOST */
+#define PULL_BYTES 192  /* enough for any header that is looked at, an ICMP error's inner ones included */
+#define PKT_TYPE_HOST 0 /* PACKET_HOST */
 
 static __always_inline void hook_pull(hook_ctx *ctx)
 {
@@ -50,7 +50,8 @@ static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
 }
 
 /* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */
-static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset, __u32 address_delta, __u32 port_delta)
+static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset,
+					      __u32 address_delta, __u32 port_delta)
 {
 	__u64 udp = pkt->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
 

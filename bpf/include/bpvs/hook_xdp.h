@@ -9,7 +9,7 @@
 #include "csum.h"
 #include "packet.h"
 
-#define HOOK_IS_COMPLETE false	/* delivers locally and resolves neighbours */
+#define HOOK_IS_COMPLETE false /* delivers locally and resolves neighbours */
 
 /* Makes the headers readable. */
 static __always_inline void hook_pull(hook_ctx *ctx)
@@ -42,7 +42,8 @@ static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
 }
 
 /* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */
-static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset, __u32 address_delta, __u32 port_delta)
+static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet *pkt, __u32 offset,
+					      __u32 address_delta, __u32 port_delta)
 {
 	__u16 *check = packet_at(ctx, offset, sizeof(*check));
 	__u16 sum;

@@ -30,7 +30,8 @@ static __always_inline __u32 icmp_correct(hook_ctx *ctx, __u32 offset, __u32 del
 }
 
 /* Writes an address into the IP header at l3; *known is its delta. What it adds to a sum over the header. */
-static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, bool source, const struct address *address, __u32 *known)
+static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, bool source,
+					  const struct address *address, __u32 *known)
 {
 	struct address old;
 	__u32 offset;
@@ -38,7 +39,8 @@ static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, 
 	if (family == FAMILY_IPV4) {
 		__be32 *word;
 
-		offset = l3 + (source ? __builtin_offsetof(struct iphdr, saddr) : __builtin_offsetof(struct iphdr, daddr));
+		offset = l3 +
+			 (source ? __builtin_offsetof(struct iphdr, saddr) : __builtin_offsetof(struct iphdr, daddr));
 		word = packet_at(ctx, offset, sizeof(*word));
 		if (!word)
 			return 0;
@@ -95,7 +97,8 @@ __noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn
 		return 0;
 	end = nat_endpoint(pkt, conn);
 	icmp_age(ctx, pkt);
-	checked = icmp_address(ctx, pkt->family, pkt->l3, end.is_source, end.address, &outer);	/* ICMPv6 sums the outer addresses too */
+	checked = icmp_address(ctx, pkt->family, pkt->l3, end.is_source, end.address,
+			       &outer); /* ICMPv6 sums the outer addresses too */
 	delta = csum_fold32((__u64)icmp_inner(ctx, pkt, &end) + checked);
 	icmp_correct(ctx, pkt->l4 + 2, delta);
 	return 0;

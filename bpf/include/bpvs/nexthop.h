@@ -10,23 +10,23 @@
 #include "maps.h"
 #include "packet.h"
 
-#define HOP_FRESH 1000	/* units of clock_ms() */
+#define HOP_FRESH 1000 /* units of clock_ms() */
 
 /* What the FIB said, beyond a hop that can be remembered. */
 struct neighbour {
-	bool resolve;	/* link known, station not: the kernel has to ask for it */
+	bool resolve; /* link known, station not: the kernel has to ask for it */
 	__u32 ifindex;
 	struct bpf_redir_neigh via;
 };
 
-static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, const struct packet *pkt, const struct address *src,
-				    const struct address *dst)
+static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, const struct packet *pkt,
+				    const struct address *src, const struct address *dst)
 {
 	fib->family = pkt->family;
 	fib->l4_protocol = pkt->protocol;
 	fib->ifindex = ctx->ingress_ifindex;
 #ifdef HOOK_XDP
-	fib->tot_len = 1;	/* anything above 0 makes the kernel tell the MTU */
+	fib->tot_len = 1; /* anything above 0 makes the kernel tell the MTU */
 #endif
 	if (pkt->family == FAMILY_IPV4) {
 		fib->ipv4_src = src->word[3];

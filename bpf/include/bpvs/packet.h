@@ -25,12 +25,13 @@ typedef struct xdp_md hook_ctx;
 typedef struct __sk_buff hook_ctx;
 #endif
 
-#define FAMILY_IPV4 2	/* AF_INET */
-#define FAMILY_IPV6 10	/* AF_INET6 */
+#define FAMILY_IPV4 2  /* AF_INET */
+#define FAMILY_IPV6 10 /* AF_INET6 */
 
-#define MAX_OFFSET 0x1ff	/* headers are looked for within the first 512 bytes */
+#define MAX_OFFSET 0x1ff /* headers are looked for within the first 512 bytes */
 
-enum tcp_flags {	/* byte 13 of the TCP header */
+/* byte 13 of the TCP header */
+enum tcp_flags {
 	TCP_FIN = 0x01,
 	TCP_SYN = 0x02,
 	TCP_RST = 0x04,
@@ -39,19 +40,19 @@ enum tcp_flags {	/* byte 13 of the TCP header */
 
 struct packet {
 	struct flow_key key;
-	__u32 l3;		/* offset of the IP header */
-	__u32 l4;		/* offset of the TCP, UDP or ICMP header */
-	__u32 inner_l3;		/* ICMP error: offset of the embedded IP header */
+	__u32 l3;       /* offset of the IP header */
+	__u32 l4;       /* offset of the TCP, UDP or ICMP header */
+	__u32 inner_l3; /* ICMP error: offset of the embedded IP header */
 	__u32 inner_l4;
-	__u32 length;		/* bytes from the IP header on, as the IP header tells */
-	__u32 mtu;		/* of the way out, where the packet does not fit */
+	__u32 length; /* bytes from the IP header on, as the IP header tells */
+	__u32 mtu;    /* of the way out, where the packet does not fit */
 	__u8 family;
-	__u8 protocol;		/* of the packet itself; key.protocol is the flow's */
+	__u8 protocol; /* of the packet itself; key.protocol is the flow's */
 	__u8 tcp_flags;
-	__u8 direction;		/* enum direction, known once a connection is found */
+	__u8 direction; /* enum direction, known once a connection is found */
 	__u8 ttl;
-	bool is_error;		/* an ICMP error; inner_l3 and inner_l4 are set */
-	bool from_local_client;	/* a socket of the director sent it */
+	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
+	bool from_local_client; /* a socket of the director sent it */
 };
 
 /* The bytes [offset, offset + size) of the frame, or NULL where it ends before; valid until the packet is changed. */

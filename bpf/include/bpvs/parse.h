@@ -10,9 +10,9 @@
 
 #include "packet.h"
 
-#define MAX_EXTENSIONS 6	/* IPv6 extension headers that are walked over */
+#define MAX_EXTENSIONS 6 /* IPv6 extension headers that are walked over */
 
-#define TRANSPORT_LEAST 8	/* bytes of a UDP or ICMP header */
+#define TRANSPORT_LEAST 8 /* bytes of a UDP or ICMP header */
 
 #define NEXTHDR_HOP 0
 #define NEXTHDR_ROUTING 43
@@ -22,7 +22,8 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
-enum icmp_type {	/* <linux/icmp.h> would bring the C library's headers in */
+/* <linux/icmp.h> would bring the C library's headers in */
+enum icmp_type {
 	ICMP_UNREACHABLE = 3,
 	ICMP_QUENCH = 4,
 	ICMP_EXPIRED = 11,
@@ -42,15 +43,15 @@ struct icmp_header {
 struct ip_info {
 	struct address src;
 	struct address dst;
-	__u32 l4;	/* offset of the transport header */
-	__u32 length;	/* bytes from the IP header on */
+	__u32 l4;     /* offset of the transport header */
+	__u32 length; /* bytes from the IP header on */
 	__u8 protocol;
 	__u8 ttl;
 };
 
 struct ipv6_extension {
 	__u8 next;
-	__u8 length;	/* in units of 8 bytes, the first not counted */
+	__u8 length; /* in units of 8 bytes, the first not counted */
 	__u8 data[6];
 };
 
@@ -200,7 +201,7 @@ __noinline int parse(hook_ctx *ctx, struct packet *pkt)
 		return verdict;
 	pkt->l4 = ip.l4;
 	pkt->length = ip.length;
-	if (hook_is_segmented_later(ctx))	/* merged packets may be longer than an IP header can tell */
+	if (hook_is_segmented_later(ctx)) /* merged packets may be longer than an IP header can tell */
 		pkt->length = hook_length(ctx) - pkt->l3;
 	else if (pkt->l3 + pkt->length > hook_length(ctx) || pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
 		return PASS_MALFORMED;

@@ -15,7 +15,7 @@
 #include "service.h"
 #include "stats.h"
 
-#define TURN_ATTEMPTS 8	/* CPUs in each other's way more often than that share a turn */
+#define TURN_ATTEMPTS 8 /* CPUs in each other's way more often than that share a turn */
 
 static __always_inline __u32 schedule_once(const struct plan *plan, __u64 turn, __u64 *next)
 {

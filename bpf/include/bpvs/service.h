@@ -6,7 +6,7 @@
 #include "maps.h"
 #include "packet.h"
 
-#define FTP_DATA_PORT 20	/* connections from here belong to FTP sessions; IPVS never schedules them */
+#define FTP_DATA_PORT 20 /* connections from here belong to FTP sessions; IPVS never schedules them */
 
 /* As IPVS's hooks, the director rests while the packet's family has no virtual service. */
 static __always_inline bool service_any(const struct packet *pkt, const struct settings *settings)

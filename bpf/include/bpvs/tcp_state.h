@@ -16,7 +16,7 @@ enum tcp_event {
 	EVENT_NONE,
 };
 
-#define EVENT_MASK 7	/* the table is padded to powers of two: the verifier understands masks */
+#define EVENT_MASK 7 /* the table is padded to powers of two: the verifier understands masks */
 #define STATE_MASK 15
 
 #define NO STATE_NONE
@@ -87,7 +87,8 @@ static __always_inline __u8 tcp_next_state(__u8 direction, __u8 flags, __u32 sta
 /* ESTABLISHED, SYN_SENT, SYN_RECV and SYNACK count as active connections. */
 static __always_inline bool state_is_active(__u8 state)
 {
-	return state == STATE_ESTABLISHED || state == STATE_SYN_SENT || state == STATE_SYN_RECV || state == STATE_SYNACK;
+	return state == STATE_ESTABLISHED || state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
+	       state == STATE_SYNACK;
 }
 
 #endif

@@ -13,8 +13,8 @@ def main(arguments: list[str]) -> int:
     """Exit code 0, also when nothing was loaded."""
     parser = argparse.ArgumentParser(
         prog="bpvs down",
-        description="Detaches the programs of this network namespace and removes programs, maps, qdiscs and settings of "
-        "ours. The table and all connections are gone: `ipvsadm -S -n >FILE` before keeps the table.",
+        description="Detaches the programs of this network namespace and removes programs, maps, qdiscs and settings "
+        "of ours. The table and all connections are gone: `ipvsadm -S -n >FILE` before keeps the table.",
     )
     parser.parse_args(arguments)
     was_loaded = Director().down()

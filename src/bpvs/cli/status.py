@@ -16,7 +16,9 @@ NOT_LOADED = 3  # the exit code that systemctl and init scripts give for "not ru
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when the data plane is loaded, 3 when it is not."""
-    parser = argparse.ArgumentParser(prog="bpvs status", description="Tells about this network namespace; changes nothing.")
+    parser = argparse.ArgumentParser(
+        prog="bpvs status", description="Tells about this network namespace; changes nothing."
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(arguments)
     director = Director()

@@ -27,27 +27,27 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bpvs up",
-        description="Loads the data plane of this network namespace and attaches it; `ipvsadm` does the same at its first "
-        "change. Running it again looks for new interfaces and repairs what was detached.",
+        description="Loads the data plane of this network namespace and attaches it; `ipvsadm` does the same at its "
+        "first change. Running it again looks for new interfaces and repairs what was detached.",
     )
     parser.add_argument(
         "--dev",
         action="append",
         metavar="IFACE",
-        help="attach to this interface only (may be repeated; lo is always included); default: all that can bring packets",
+        help="attach to this interface only (may be repeated; lo is always included); default: all that bring packets",
     )
     parser.add_argument(
         "--mode",
         choices=MODES,
         default="auto",
-        help="auto: XDP where the driver does it natively and nothing is lost, TC everywhere (default); xdp: native XDP on "
-        "every interface, and TC; tc: TC only",
+        help="auto: XDP where the driver does it natively and nothing is lost, TC everywhere (default); xdp: native XDP "
+        "on every interface, and TC; tc: TC only",
     )
     parser.add_argument(
         "--connections",
         type=_connections,
         metavar="N",
-        help="size of the connection table, 308 bytes each, heeded when loading (default: 262144, less on small machines)",
+        help="size of the connection table, heeded when loading (default: 262144, or less by memory)",
     )
     return parser
 

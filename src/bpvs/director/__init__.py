@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance
-from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model import Connection, ServiceKey, ServiceStatus, Table, Timeouts
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 

@@ -44,4 +44,6 @@ def _check_server(server: RealServer) -> None:
     if not address.is_server_address(server.address):
         raise InvalidServer
     if address.is_local(server.address):
-        raise NotBuilt(f"{server.address} is an address of the director: real servers on the director are not built yet")
+        raise NotBuilt(
+            f"{server.address} is an address of the director: real servers on the director are not built yet"
+        )

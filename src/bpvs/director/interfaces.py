@@ -124,7 +124,7 @@ def _wanted(names: Sequence[str] | None) -> list[Link]:
 def _known(instance: Instance) -> dict[int, int]:
     attachments = instance.attachments
     found = {}
-    for key in attachments.keys():
+    for key in attachments:
         value = attachments[key]
         if value is not None:
             found[_WORD.unpack(key)[0]] = _WORD.unpack(value)[0]

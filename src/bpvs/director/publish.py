@@ -4,7 +4,7 @@
 The new list of servers and the new plan are written where nobody looks. One store then shows them: `current` of an
 edited service, `family` of an added or deleted one. Everything else (which keys lead to services, which real servers
 are listed, how many services there are) follows from the services' rows: settle() makes it agree. `unsettled` is set
-before the first store and cleared after settling, so that a command which was killed in between is finished by the next.
+before the first store and cleared after settling: a command that was killed in between is finished by the next one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _settle_doubles(instance: Instance, wanted: set[int]) -> None:
 def _settle_keys(instance: Instance, rows: Iterable[Row]) -> None:
     ids = instance.service_ids
     wanted = {service_key(row.service.key): pack_row(row.row) for row in rows}
-    for key in ids.keys():
+    for key in ids:
         if key not in wanted:
             del ids[key]
     for key, row in wanted.items():
@@ -190,4 +190,3 @@ def _zero(instance: Instance, table: Table) -> None:
         at = PLAN_AT + row.current * _abi.PLAN.size + _abi.PLAN.offset("zero")
         instance.services.write(row.row, pack_counters(total), at)
         instance.service_rates.write(row.row, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
-

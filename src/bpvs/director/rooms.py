@@ -9,7 +9,7 @@ until no program can look at them any more.
 from __future__ import annotations
 
 import ctypes
-import platform
+import os
 from _socket import htons, ntohs
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ _Identity = tuple[bytes, int, int, bytes, int]  # virtual address, port, protoco
 
 def wait_for_packets() -> None:
     """Return when every program that was running has ended (an RCU grace period)."""
-    number = _MEMBARRIER.get(platform.machine(), _MEMBARRIER_GENERIC)
+    number = _MEMBARRIER.get(os.uname().machine, _MEMBARRIER_GENERIC)
     if ctypes.CDLL(None, use_errno=True).syscall(number, _MEMBARRIER_CMD_GLOBAL, 0, 0):
         raise DirectorError("membarrier(2) failed: is CONFIG_MEMBARRIER on?")
 
@@ -42,7 +42,9 @@ class Rooms:
         self._settings = instance.settings
         self._traffic = instance.traffic
         self._services = {row.row for row in rows.values()}
-        self._known = {row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()}
+        self._known = {
+            row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()
+        }
         self._listed = {dest for row in rows.values() for dest in row.dests}
         self._next = max((first + count for first, count in self._all_ranges()), default=0)
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
@@ -170,7 +172,9 @@ class Rooms:
                 break
             at = max(at, first + length)
         if at + count > _abi.MAX_SERVERS:
-            raise DirectorError(f"no room for a list of {count} servers: all lists of an instance hold {_abi.MAX_SERVERS}")
+            raise DirectorError(
+                f"no room for a list of {count} servers: all lists of an instance hold {_abi.MAX_SERVERS}"
+            )
         return at
 
 

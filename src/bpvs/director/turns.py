@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a scheduler remembers when its list of servers changes; pure.
 
-The data path moves plan.turn (bpf/include/bpvs/sched/); a changed list gets a new plan, whose turn is worked out here as
-the kernel's schedulers do it in their add, delete and update callbacks (net/netfilter/ipvs/ip_vs_rr.c, ip_vs_wrr.c).
+The data path moves plan.turn (bpf/include/bpvs/sched/); a changed list gets a new plan, whose turn is worked out here
+as the kernel's schedulers do it in their add, delete and update callbacks (net/netfilter/ipvs/ip_vs_rr.c, ip_vs_wrr.c).
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 
 _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351, "ppc64le": 361}
@@ -19,7 +18,7 @@ BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
-_NUMBER = _SYSCALL_NUMBERS.get(platform.machine(), 280)
+_NUMBER = _SYSCALL_NUMBERS.get(os.uname().machine, 280)
 
 _ELEMENT = struct.Struct("=IxxxxQQQ")
 _PIN = struct.Struct("=QIIi")
@@ -131,7 +130,7 @@ def lookup_array(fd: int, count: int, value_size: int) -> bytes:
 
 
 def information(fd: int) -> tuple[int, int, int, int, int]:
-    """Type, id, key size, value size and number of elements of a map (struct bpf_map_info); type and id of a program."""
+    """Type, id, key size, value size, number of elements of a map (struct bpf_map_info); type and id of a program."""
     info = (ctypes.c_char * 80)()
     call(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
     kind, identity, key_size, value_size, elements = struct.unpack_from("=5I", info.raw)

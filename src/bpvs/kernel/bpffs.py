@@ -15,6 +15,10 @@ import os
 
 from bpvs.model import DirectorError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 ROOT = "/run/bpvs"
 _BPF_FS_MAGIC = 0xCAFE4A11
 _CLONE_NEWNS = 0x00020000
@@ -41,7 +45,9 @@ def mount() -> None:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if not is_mounted():
         why = os.strerror(status) if status > 0 else "the helper process died"
-        raise DirectorError(f"cannot mount a bpffs on {ROOT}: {why}; is CONFIG_BPF_SYSCALL on, and may this user mount?")
+        raise DirectorError(
+            f"cannot mount a bpffs on {ROOT}: {why}; is CONFIG_BPF_SYSCALL on, and may this user mount?"
+        )
 
 
 class Lock:
@@ -51,7 +57,7 @@ class Lock:
         self._folder = folder
         self._fd = -1
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> Self:
         self._fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         return self

@@ -32,7 +32,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """One BTF type. `size` in bytes where the kind has one; `target` the type referred to; `count` of array elements."""
+    """One BTF type: `size` in bytes where it has one, `target` the type referred to, `count` of array elements."""
 
     kind: int
     name: str
@@ -133,15 +133,19 @@ class _Body:
                 kind,
                 name,
                 size=extra,
-                members=tuple(Member(_string(self._data, self._strings + n), t, (o & mask) // 8) for n, t, o in members),
+                members=tuple(Member(self._name(n), t, (o & mask) // 8) for n, t, o in members),
             )
         if kind == ENUM:
             pairs = [self._take("<Ii") for _ in range(count)]
-            return Type(kind, name, size=extra, values={_string(self._data, self._strings + n): v for n, v in pairs})
-        self.at += {INT: 4, FUNC_PROTO: 8 * count, VAR: 4, DATASEC: 12 * count, DECL_TAG: 4, ENUM64: 12 * count}.get(kind, 0)
+            return Type(kind, name, size=extra, values={self._name(n): v for n, v in pairs})
+        entries = {INT: 4, VAR: 4, DECL_TAG: 4, FUNC_PROTO: 8 * count, DATASEC: 12 * count, ENUM64: 12 * count}
+        self.at += entries.get(kind, 0)
         if kind in (INT, FLOAT, DATASEC, ENUM64):
             return Type(kind, name, size=extra)
         return Type(kind, name, size=8 if kind == PTR else 0, target=extra)
+
+    def _name(self, at: int) -> str:
+        return _string(self._data, self._strings + at)
 
     def _take(self, form: str) -> tuple[int, ...]:
         values = struct.unpack_from(form, self._data, self.at)

@@ -64,34 +64,42 @@ class Instance:
 
     @property
     def settings(self) -> ArrayMap:
+        """struct settings, one row."""
         return self._array("settings", _abi.SETTINGS)
 
     @property
     def runtime(self) -> ArrayMap:
+        """struct runtime, one row."""
         return self._array("runtime", _abi.RUNTIME)
 
     @property
     def services(self) -> ArrayMap:
+        """struct service by row; row 0 is unused."""
         return self._array("services", _abi.SERVICE)
 
     @property
     def servers(self) -> ArrayMap:
+        """struct server: the lists that plans point into."""
         return self._array("servers", _abi.SERVER)
 
     @property
     def dests(self) -> ArrayMap:
+        """struct dest by row; row 0 is unused."""
         return self._array("dests", _abi.DEST)
 
     @property
     def conns(self) -> ArrayMap:
+        """struct conn by row."""
         return self._array("conns", _abi.CONN)
 
     @property
     def dest_rates(self) -> ArrayMap:
+        """struct rates of each row of `dests`."""
         return self._array("dest_rates", _abi.RATES)
 
     @property
     def service_rates(self) -> ArrayMap:
+        """struct rates of each row of `services`."""
         return self._array("service_rates", _abi.RATES)
 
     @property

@@ -18,6 +18,9 @@ _XDP_REPLACE = 1 << 4
 XDP_MODES = {"native": 1 << 2, "generic": 1 << 1}
 
 
+Descriptors = dict[str, int]
+
+
 class _TcHook(ctypes.Structure):
     _fields_ = (
         ("sz", ctypes.c_size_t),
@@ -69,7 +72,7 @@ class Libbpf:
         self._print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(self._listen)
         self._library.libbpf_set_print(self._print)
 
-    def load(self, path: Path, pinned: Mapping[str, int], sizes: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    def load(self, path: Path, pinned: Mapping[str, int], sizes: Mapping[str, int]) -> tuple[Descriptors, Descriptors]:
         """Load an object file; file descriptors of its maps and of its programs by name, owned by the caller.
 
         `pinned`: maps that exist already, by name. `sizes`: max_entries of maps that get another size than the object

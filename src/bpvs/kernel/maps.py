@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_WORDS = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
+Word = ctypes.c_uint8 | ctypes.c_uint16 | ctypes.c_uint32 | ctypes.c_uint64
+_WORDS: dict[int, type[Word]] = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
 
 
 class ArrayMap:
@@ -31,7 +32,7 @@ class ArrayMap:
         self.stride = layout.size + -layout.size % 8
         self._memory = mmap.mmap(fd, self.stride * self.count)
         self._selections: dict[tuple[str, ...], struct.Struct] = {}
-        self._words: dict[str, tuple[int, type[ctypes.c_uint8 | ctypes.c_uint16 | ctypes.c_uint32 | ctypes.c_uint64]]] = {}
+        self._words: dict[str, tuple[int, type[Word]]] = {}
 
     def read(self, row: int, *fields: str) -> tuple[Any, ...]:
         """The fields (in the order of their offsets) of one row."""
@@ -70,7 +71,7 @@ class ArrayMap:
             found = self._selections[fields] = self.layout.select(*fields)
         return found
 
-    def _word(self, row: int, field: str) -> ctypes.c_uint8 | ctypes.c_uint16 | ctypes.c_uint32 | ctypes.c_uint64:
+    def _word(self, row: int, field: str) -> Word:
         if field not in self._words:
             self._words[field] = (self.layout.offset(field), _WORDS[self.layout.width(field)])
         offset, word = self._words[field]
@@ -93,9 +94,9 @@ class HashMap:
     def __delitem__(self, key: bytes) -> None:
         bpf.delete(self._fd, key)
 
-    def keys(self) -> list[bytes]:
-        """All keys at the moment."""
-        return bpf.keys(self._fd, self._key_size)
+    def __iter__(self) -> Iterator[bytes]:
+        """All keys at the moment of the call."""
+        return iter(bpf.keys(self._fd, self._key_size))
 
 
 class PerCpuArray:

@@ -13,7 +13,7 @@
 struct endpoint {
 	const struct address *address;
 	__be16 port;
-	__u32 delta;	/* of the address, against the one it replaces */
+	__u32 delta; /* of the address, against the one it replaces */
 	bool is_source;
 };
 
@@ -37,7 +37,7 @@ static __always_inline void nat_ipv4(hook_ctx *ctx, const struct packet *pkt, co
 	else
 		header->daddr = end->address->word[3];
 	header->ttl--;
-	delta = csum_fold32((__u64)end->delta + csum_delta16(bpf_htons(0x0100), 0));	/* TTL is a word's high byte */
+	delta = csum_fold32((__u64)end->delta + csum_delta16(bpf_htons(0x0100), 0)); /* TTL is a word's high byte */
 	header->check = csum_apply(header->check, delta);
 }
 
@@ -65,7 +65,8 @@ static __always_inline __u32 nat_port(hook_ctx *ctx, __u32 l4, bool source, __be
 
 static __always_inline __u32 nat_check_offset(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check) : __builtin_offsetof(struct udphdr, check);
+	return protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+				       : __builtin_offsetof(struct udphdr, check);
 }
 
 static __always_inline void forward_nat(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn)

@@ -8,10 +8,10 @@
 #define NO_SERVER 0xffffffffU
 
 struct walk {
-	__u32 first;		/* row of `servers` */
+	__u32 first; /* row of `servers` */
 	__u32 count;
-	__u32 at;		/* next row to look at, counted from first */
-	__u32 threshold;	/* least weight, 1 or more */
+	__u32 at;        /* next row to look at, counted from first */
+	__u32 threshold; /* least weight, 1 or more */
 	__u32 found;
 };
 
@@ -33,7 +33,7 @@ static long walk_step(__u32 index, struct walk *walk)
 static __always_inline __u32 walk_find(struct walk *walk, __u32 steps)
 {
 	walk->found = NO_SERVER;
-	if (steps && !walk_step(0, walk) && steps > 1)	/* nearly always the first one fits: spare the loop */
+	if (steps && !walk_step(0, walk) && steps > 1) /* nearly always the first one fits: spare the loop */
 		bpf_loop(steps - 1, walk_step, walk, 0);
 	return walk->found;
 }

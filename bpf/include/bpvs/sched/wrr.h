@@ -20,7 +20,7 @@ static __always_inline __u32 sched_wrr(const struct plan *plan, __u64 turn, __u6
 	if (!walk.threshold)
 		walk.threshold = plan->top;
 	row = walk_find(&walk, rest);
-	if (row == NO_SERVER) {		/* the pass ends; the next one finds at least the heaviest server */
+	if (row == NO_SERVER) { /* the pass ends; the next one finds at least the heaviest server */
 		walk.at = 0;
 		walk.threshold = walk.threshold > plan->step ? walk.threshold - plan->step : plan->top;
 		row = walk_find(&walk, plan->count);
