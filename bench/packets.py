@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Nanoseconds per packet above the floor, the floor measured beside each figure in the same run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.live import Sender, Traffic
+from bench.rig import XDP, Rig
+from bench.traffic import FLOWS, NEW, TO_CLIENT, TO_SERVER, Load, check_sample, establish, new_connections
+from bpvs.model import Family
+
+FILL_PACKETS = 1 << 16
+BUDGET = {TO_SERVER: 85, TO_CLIENT: 85, NEW: 600}  # ns above the floor, XDP
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is sent: rounds, packets of a burst on established flows, and of one that opens connections."""
+
+    rounds: int
+    packets: int
+    opening: int
+
+    def connections(self) -> int:
+        """Connections that a run leaves in the director's table, bursts and replays of both families together."""
+        return len(Family) * (FLOWS + 2 * self.rounds * self.opening)
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table; times in ns per packet, pairs of one round side by side."""
+
+    hook: str
+    family: Family
+    kind: str
+    floors: list[int] = field(default_factory=list)
+    totals: list[int] = field(default_factory=list)
+    replay_floors: list[int] = field(default_factory=list)
+    replay_totals: list[int] = field(default_factory=list)
+    fault: str = ""
+
+    @property
+    def above(self) -> list[int]:
+        """Above the floor, round by round."""
+        return [total - floor for total, floor in zip(self.totals, self.floors, strict=True)]
+
+    @property
+    def above_replayed(self) -> list[int]:
+        """The program alone, above a program that reflects."""
+        return [total - floor for total, floor in zip(self.replay_totals, self.replay_floors, strict=True)]
+
+    @property
+    def budget(self) -> int | None:
+        """The most that is allowed, None where nothing was set."""
+        return BUDGET[self.kind] if self.hook == XDP else None
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the row has a figure within its budget."""
+        return not self.fault and self.budget is not None and median(self.above) <= self.budget
+
+
+def measure(rig: Rig, sender: Sender, effort: Effort) -> list[Row]:
+    """All rows of the rig's hook: first the established flows, then those that fill the table."""
+    loads = {family: establish(rig, sender, family) for family in Family}
+    rows = [Row(rig.hook, family, kind) for family in Family for kind in (TO_SERVER, TO_CLIENT, NEW)]
+    for phase in ([row for row in rows if row.kind != NEW], [row for row in rows if row.kind == NEW]):
+        for number in range(effort.rounds):
+            for row in phase:
+                packets = effort.opening if row.kind == NEW else effort.packets
+                _round(rig, sender, row, _traffic(loads[row.family], row.kind), packets, number)
+    return rows
+
+
+def fill(rig: Rig, sender: Sender) -> None:
+    """Open connections until the table has no row left."""
+    opening = new_connections(Family.IPV4, 8)
+    while missing := rig.connections - rig.instance.runtime.load(0, "conn_high"):
+        burst = sender.send(opening, "test0", min(missing, FILL_PACKETS))
+        if burst.counted < burst.sent:
+            raise RuntimeError(f"of {burst.sent} new connections the director entered {burst.counted}")
+
+
+def _traffic(load: Load, kind: str) -> Traffic:
+    return {TO_SERVER: load.to_server, TO_CLIENT: load.to_client, NEW: load.new}[kind]
+
+
+def _round(rig: Rig, sender: Sender, row: Row, traffic: Traffic, packets: int, number: int) -> None:
+    """One floor and one figure, in turning order."""
+    for pair in ("floor0", "test0") if number % 2 else ("test0", "floor0"):
+        if pair == "test0" and not traffic.new_flows:
+            sender.replay(
+                traffic, f"director_{rig.hook}", FLOWS
+            )  # next hops that went stale: once a second, not a burst
+        burst = sender.send(traffic, pair, packets)
+        if burst.arrived != packets:
+            row.fault = f"of {packets} packets {burst.arrived} came back from {pair}"
+        elif pair == "test0" and burst.counted != packets:
+            row.fault = f"of {packets} packets the director counted {burst.counted}"
+        elif pair == "test0":
+            row.fault = row.fault or check_sample(rig.sample(), row.kind, row.family)
+        (row.floors if pair == "floor0" else row.totals).append(burst.ns)
+    row.replay_floors.append(sender.replay(traffic, f"reflect_{rig.hook}", packets))
+    row.replay_totals.append(sender.replay(traffic, f"director_{rig.hook}", packets))

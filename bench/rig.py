@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bench's network: a sender's namespace and a director's, joined by two veth pairs.
+
+    sender                              director
+    generator -> test0 ---------------- test0   the director's program, in XDP or TC
+                 sink  <---------------
+    generator -> floor0 --------------- floor0  a program that only reflects
+                 sink  <---------------
+
+Clients and real servers are only addresses behind the sender's end: whatever is balanced goes out where it came in.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import socket
+import struct
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bpvs.director import Director
+from bpvs.kernel import bpf
+from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP
+from bpvs.kernel.libbpf import Libbpf
+from bpvs.kernel.loader import OBJECTS
+from bpvs.kernel.maps import PerCpuArray
+from bpvs.lab.network import Network
+from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, VirtualService
+
+XDP, TC = "xdp", "tc"
+HOOKS = (XDP, TC)
+SERVERS = 100
+SENDER_MAC = bytes.fromhex("020000000001")
+DIRECTOR_MAC = bytes.fromhex("020000000002")
+PORT = 80
+FRAME_BYTES = 80  # room for one frame in the programs' maps
+
+VIRTUAL = {Family.IPV4: Address.parse("10.77.0.100"), Family.IPV6: Address.parse("fd77::100")}
+
+_HANDLE, _PRIORITY = 0x62656E63, 1
+_ROW_0 = struct.pack("=I", 0)
+_SIOCETHTOOL, _ETHTOOL_SGRO = 0x8946, 0x2C
+
+
+class Rig:
+    """Namespaces, programs and a loaded director with one service of 100 real servers in each family.
+
+    A context manager; leaving it removes everything. `connections` is the size of the director's table.
+    """
+
+    def __init__(self, hook: str, connections: int) -> None:
+        self.hook = hook
+        self.connections = connections
+        self._network = Network()
+        self._library = Libbpf()
+        self._maps: dict[str, int] = {}
+        self.programs: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        self._network.__enter__()
+        try:
+            self._build()
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _value: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def map(self, name: str) -> int:
+        """The file descriptor of a map of the benchmark's own programs."""
+        return self._maps[name]
+
+    def arrived(self) -> int:
+        """TCP frames that the sinks have seen."""
+        return PerCpuArray(self._maps["arrived"]).sum(0)[0]
+
+    def counted(self) -> int:
+        """Packets that the director has counted, of all real servers and both directions."""
+        _connections, in_packets, out_packets, *_bytes = map(
+            sum, zip(*self.instance.traffic.sums(1 + len(Family) * SERVERS), strict=True)
+        )
+        return in_packets + out_packets
+
+    def sample(self) -> bytes:
+        """One of the frames that the sinks have seen."""
+        return bpf.lookup(self._maps["sample"], _ROW_0, FRAME_BYTES) or b""
+
+    def forget_sample(self) -> None:
+        """Makes sure that the next sample is a new one."""
+        bpf.update(self._maps["sample"], _ROW_0, bytes(FRAME_BYTES))
+
+    def _build(self) -> None:
+        self.sender, self.inside = self._network.host("sender"), self._network.host("director")
+        for pair in ("test0", "floor0"):
+            self._network.configure(
+                self.sender,
+                f"link add {pair} address {SENDER_MAC.hex(':')} type veth peer name {pair} "
+                f"address {DIRECTOR_MAC.hex(':')} netns {self.inside.name}",
+            )
+        for host in (self.sender, self.inside):
+            self._network.configure(host, "link set test0 up", "link set floor0 up")
+            with host.inside():
+                for pair in ("test0", "floor0"):
+                    _gro_on(pair)
+        for setting in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+            self.inside.set_sysctl(setting, 1)
+        self._network.configure(
+            self.inside,
+            "address add 10.77.0.1/24 dev test0",
+            "address add fd77::1/64 dev test0 nodad",
+            f"neighbour replace 10.77.0.2 lladdr {SENDER_MAC.hex(':')} dev test0 nud permanent",
+            f"neighbour replace fd77::2 lladdr {SENDER_MAC.hex(':')} dev test0 nud permanent",
+            "route add default via 10.77.0.2",
+            "route add default via inet6 fd77::2",
+        )
+        self._load_own()
+        self._load_director()
+        self._attach()
+
+    def _load_own(self) -> None:
+        for name in ("bench_generator", "bench_floor"):
+            maps, programs = self._library.load(OBJECTS / f"{name}.bpf.o", {}, {})
+            self._maps |= maps
+            self.programs |= programs
+
+    def _load_director(self) -> None:
+        with self.inside.inside():
+            self.director = Director()
+            self.inside.is_director = True
+            self.director.up(["test0"], "tc", self.connections)
+            with self.director.change() as table:
+                for family in Family:
+                    key = ServiceKey.at(Protocol.TCP, VIRTUAL[family], PORT)
+                    table.add_service(VirtualService(key, "rr"))
+                    for number in range(SERVERS):
+                        table.add_server(key, RealServer(server_address(family, number), PORT, Method.NAT))
+            instance = self.director.instance()
+            assert instance is not None
+            self.instance = instance
+            for name in (PROGRAM_XDP, PROGRAM_TC):
+                self.programs[name] = instance.open(name)
+
+    def _attach(self) -> None:
+        for host, programs in (
+            (self.sender, {"test0": "sink", "floor0": "sink"}),
+            (self.inside, {"test0": "director", "floor0": "reflect"}),
+        ):
+            with host.inside():
+                for pair, program in programs.items():
+                    self._attach_one(pair, self.programs[f"{program}_{self.hook}"], program == "director")
+
+    def _attach_one(self, interface: str, program: int, is_director: bool) -> None:
+        index = socket.if_nametoindex(interface)
+        if self.hook == XDP:
+            self._library.attach_xdp(index, program, "native")
+        elif not is_director:  # which has attached itself
+            self._library.attach_tc(index, program, _HANDLE, _PRIORITY)
+
+    def _close(self) -> None:
+        for fd in (*self._maps.values(), *self.programs.values()):
+            os.close(fd)
+        self._maps.clear()
+        self.programs.clear()
+        self._network.close()
+
+
+def server_address(family: Family, number: int) -> Address:
+    """The address of a real server."""
+    return Address.parse(f"10.77.1.{number + 1}" if family is Family.IPV4 else f"fd77:1::{number + 1:x}")
+
+
+def objects_missing() -> list[Path]:
+    """Compiled benchmark programs that are not there."""
+    return [path for path in (OBJECTS / f"bench_{name}.bpf.o" for name in ("generator", "floor")) if not path.exists()]
+
+
+def _gro_on(interface: str) -> None:
+    """Generic receive offload: without it (or an XDP program) a veth does not take redirected frames."""
+    value = array.array("I", (_ETHTOOL_SGRO, 1))
+    request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        fcntl.ioctl(probe.fileno(), _SIOCETHTOOL, request)

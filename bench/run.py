@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measure BPVS and compare it with its budget: ns per packet, whole commands, memory of a connection.
+
+`--quick` (or QUICK=1 in the environment) does everything in small, to see that it works; its figures mean little.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from bench import commands, packets, report  # noqa: E402  known only from here on
+from bench.live import Sender  # noqa: E402
+from bench.memory import Memory, available, of_maps  # noqa: E402
+from bench.packets import Effort, Row  # noqa: E402
+from bench.rig import HOOKS, XDP, Rig, objects_missing  # noqa: E402
+
+FULL = {"xdp": Effort(21, 1 << 17, 1 << 13), "tc": Effort(21, 1 << 15, 1 << 13)}
+QUICK = {"xdp": Effort(2, 1 << 14, 1 << 12), "tc": Effort(2, 1 << 13, 1 << 12)}
+FULL_CONNECTIONS = 1 << 20
+LISTING_BUDGET = 5.0  # seconds, for a million connections
+
+
+def main() -> int:
+    """Print all tables; 1 if a row has no figure, 0 otherwise, whether the budget is met or not."""
+    quick = _arguments().quick or os.environ.get("QUICK", "") not in ("", "0")
+    missing = objects_missing()
+    if os.geteuid() != 0:
+        print("the benchmarks load BPF programs and make network namespaces: run them as root", file=sys.stderr)
+        return 2
+    if missing:
+        print(f"{missing[0].name} is missing: `make setup` builds it", file=sys.stderr)
+        return 2
+    print(report.machine(), flush=True)
+    rows, sizes, memory, listing = _packets(quick)
+    print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n\n{report.memory(memory)}\n", flush=True)
+    print(report.commands([*commands.measure(quick), listing]))
+    faults = [row for row in rows if row.fault]
+    return 1 if faults else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="everything in small, under 20 seconds")
+    return parser.parse_args()
+
+
+def _packets(quick: bool) -> tuple[list[Row], dict[str, int], Memory, commands.Timing]:
+    """All that needs traffic: the rows, the sizes of the tables; of the XDP rig's full table its memory and listing."""
+    efforts = QUICK if quick else FULL
+    sizes = {hook: 1 << efforts[hook].connections().bit_length() for hook in HOOKS}
+    if not quick:
+        sizes[XDP] = max(sizes[XDP], FULL_CONNECTIONS)
+    rows: list[Row] = []
+    memory: Memory | None = None
+    listing: commands.Timing | None = None
+    for hook in HOOKS:
+        before = available()
+        with Rig(hook, sizes[hook]) as rig:
+            loaded = available()
+            sender = Sender(rig)
+            rows += packets.measure(rig, sender, efforts[hook])
+            if hook == XDP:
+                packets.fill(rig, sender)
+                memory = Memory(rig.connections, of_maps(rig.instance), before - loaded, loaded - available())
+                name = f"ipvsadm -L -c -n, {rig.connections:,} connections"
+                times, budget = (2, None) if quick else (5, LISTING_BUDGET)
+                listing = commands.repeat(name, rig.inside, ("ipvsadm", "-L", "-c", "-n"), times, budget)
+    assert memory is not None and listing is not None
+    return rows, sizes, memory, listing
+
+
+if __name__ == "__main__":
+    sys.exit(main())
