@@ -37,7 +37,7 @@ def cookie(host: Host) -> int:
 
 
 def pinned(number: int) -> list[Path]:
-    return [path for path in PINS.glob("*") if path.name.startswith(f"{number:x}")]
+    return [path for path in PINS.glob("*") if path.name in (f"{number:x}", f"{number:x}_new")]
 
 
 def settings(host: Host) -> dict[str, str]:
