@@ -200,7 +200,7 @@ class Change:
         self._table = Table()
 
     def __enter__(self) -> Table:
-        from bpvs.director.capability import check
+        from bpvs.director.capability import Capability
         from bpvs.director.publish import settle
         from bpvs.director.rows import read_rows, table_of
 
@@ -209,7 +209,8 @@ class Change:
             if self._instance.settings.load(0, "unsettled"):
                 settle(self._instance)
             self._rows = read_rows(self._instance)
-        self._table = table_of(self._rows, check)
+        self._capability = Capability()
+        self._table = table_of(self._rows, self._capability.check)
         return self._table
 
     def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
@@ -217,6 +218,7 @@ class Change:
             if kind is None:
                 self._publish(self._table)
         finally:
+            self._capability.__exit__()
             self._unlock()
 
     def _publish(self, table: Table) -> None:

@@ -4,8 +4,12 @@
 from __future__ import annotations
 
 from bpvs.director.turns import SCHEDULERS
-from bpvs.model import InvalidServer, Method, NotBuilt, Protocol, RealServer, UnknownScheduler, VirtualService
-from bpvs.net import address
+from bpvs.model import Address, InvalidServer, Method, NotBuilt, Protocol, RealServer, UnknownScheduler, VirtualService
+from bpvs.net.address import Judge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 _METHODS = {
     Method.ROUTE: "direct routing (-g, the default) is not built yet: use -m (masquerading)",
@@ -13,12 +17,34 @@ _METHODS = {
 }
 
 
-def check(service: VirtualService, server: RealServer | None) -> None:
-    """Raise NotBuilt, UnknownScheduler or InvalidServer for what cannot be done."""
-    if server is None:
-        _check_service(service)
-    else:
-        _check_server(server)
+class Capability:
+    """The check of one change; a context manager, because it asks the kernel about addresses."""
+
+    def __init__(self) -> None:
+        self._judge: Judge | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._judge is not None:
+            self._judge.__exit__(*exception)
+
+    def check(self, service: VirtualService, server: RealServer | None) -> None:
+        """Raise NotBuilt, UnknownScheduler or InvalidServer for what cannot be done."""
+        if server is None:
+            _check_service(service)
+        else:
+            _check_server(server)
+            self._check_address(server.address)
+
+    def _check_address(self, address: Address) -> None:
+        if self._judge is None:
+            self._judge = Judge()
+        if not self._judge.is_server_address(address):
+            raise InvalidServer
+        if self._judge.is_local(address):
+            raise NotBuilt(f"{address} is an address of the director: real servers on the director are not built yet")
 
 
 def _check_service(service: VirtualService) -> None:
@@ -41,9 +67,3 @@ def _check_server(server: RealServer) -> None:
         raise NotBuilt(_METHODS[server.method])
     if server.upper or server.lower:
         raise NotBuilt("connection thresholds (-x, -y) are not built yet: leave them out")
-    if not address.is_server_address(server.address):
-        raise InvalidServer
-    if address.is_local(server.address):
-        raise NotBuilt(
-            f"{server.address} is an address of the director: real servers on the director are not built yet"
-        )

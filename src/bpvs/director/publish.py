@@ -21,6 +21,7 @@ from bpvs.kernel.instance import Instance
 from bpvs.model import Counters, Family, RealServer, ServiceKey, Table, VirtualService
 
 _NOTHING = Counters()
+_SERVER = _abi.SERVER.select("address", "port", "method", "weight", "dest")
 
 
 def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table) -> None:
@@ -145,13 +146,7 @@ def _plan(
 
 
 def _pack_server(server: RealServer, dest: int) -> bytes:
-    return _abi.SERVER.pack(
-        address=server.address.mapped,
-        port=htons(server.port),
-        method=int(server.method),
-        weight=server.weight,
-        dest=dest,
-    )
+    return _SERVER.pack(server.address.mapped, htons(server.port), server.method, server.weight, dest)
 
 
 def _turn(instance: Instance, service: VirtualService, before: Row | None, table: Table) -> Turn:

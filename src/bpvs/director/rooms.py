@@ -22,6 +22,7 @@ from bpvs.model import Address, Counters, DirectorError, Protocol, RealServer, S
 _MEMBARRIER = {"x86_64": 324}
 _MEMBARRIER_GENERIC = 283
 _MEMBARRIER_CMD_GLOBAL = 1
+_DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service")
 _RANGE = _abi.PLAN.select("first", "count")
 
 _Identity = tuple[bytes, int, int, bytes, int]  # virtual address, port, protocol, address, port
@@ -49,6 +50,7 @@ class Rooms:
         self._next = max((first + count for first, count in self._all_ranges()), default=0)
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
+        self._untouched: set[int] = set()
         self._idle: list[int] = []
         self._scan_dests()
 
@@ -105,6 +107,8 @@ class Rooms:
 
     def traffic(self, dest: int) -> Counters:
         """What a real server counted since its row was first used."""
+        if dest in self._untouched:
+            return Counters()
         return Counters(*self._traffic.sum(dest))
 
     def _scan_dests(self) -> None:
@@ -127,23 +131,20 @@ class Rooms:
         if high >= _abi.MAX_DESTS:
             raise DirectorError(f"no room for another real server: an instance holds {_abi.MAX_DESTS - 1}")
         self._settings.store(0, "dest_high", high + 1)
+        self._untouched.add(high)
         return high
 
     def _take_dest(self, dest: int, service: int, key: ServiceKey, server: RealServer) -> None:
         assert key.address is not None and key.protocol is not None
         self._instance.dests.write(
             dest,
-            _abi.DEST.pack(
-                address=server.address.mapped,
-                virtual=key.address.mapped,
-                port=htons(server.port),
-                virtual_port=htons(key.port),
-                protocol=int(key.protocol),
-                family=int(key.family),
-                flags=_abi.DEST_USED,
-                service=service,
+            _DEST.pack(
+                *(server.address.mapped, key.address.mapped, htons(server.port), htons(key.port)),
+                *(key.protocol, key.family, _abi.DEST_USED, service),
             ),
         )
+        if dest in self._untouched:
+            return
         self._traffic.clear(dest)
         self._instance.dest_rates.write(dest, bytes(_abi.RATES.size))
 

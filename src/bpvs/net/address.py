@@ -8,6 +8,10 @@ import struct
 from bpvs.model import Address, Family
 from bpvs.net.netlink import RouteSocket, attribute
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 RTM_GETROUTE = 26
 _RTA_DST = 1
 _RTN_LOCAL = 2
@@ -16,23 +20,60 @@ _RTN_MULTICAST = 5
 _RTMSG = struct.Struct("=BBBBBBBBI")
 
 
-def is_local(address: Address) -> bool:
-    """Whether packets to `address` end on this host, by the routing tables of this network namespace.
+class Judge:
+    """Judges many addresses by the routing tables of this network namespace, over one socket; a context manager."""
 
-    Never so for the unspecified address: the kernel routes it to lo, yet no packet carries it as destination.
-    """
-    return any(address.packed) and _route_type(address) == _RTN_LOCAL
+    def __init__(self) -> None:
+        self._route = RouteSocket()
+        self._last: tuple[Address, int] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._route.__exit__(*exception)
+
+    def is_local(self, address: Address) -> bool:
+        """Whether packets to `address` end on this host.
+
+        Never so for the unspecified address: the kernel routes it to lo, yet no packet carries it as destination.
+        """
+        return any(address.packed) and self._route_type(address) == _RTN_LOCAL
+
+    def is_server_address(self, address: Address) -> bool:
+        """Whether IPVS takes `address` for a real server (ip_vs_ctl.c, ip_vs_new_dest).
+
+        IPv4: unicast or local by the routing table; an address without a route counts as unicast. IPv6: unicast and
+        not link-local, unless it is an address of this host.
+        """
+        if address.family is Family.IPV6:
+            return is_unicast(address) or self.is_local(address)
+        return is_unicast(address) and self._route_type(address) not in (_RTN_BROADCAST, _RTN_MULTICAST)
+
+    def _route_type(self, address: Address) -> int:
+        """The RTN_* type of the route to `address`, 0 if there is none."""
+        if self._last is not None and self._last[0] == address:
+            return self._last[1]
+        bits = 8 * len(address.packed)
+        question = _RTMSG.pack(int(address.family), bits, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.packed)
+        try:
+            kind = int(_RTMSG.unpack_from(self._route.ask(RTM_GETROUTE, question))[7])
+        except OSError:
+            kind = 0
+        self._last = address, kind
+        return kind
+
+
+def is_local(address: Address) -> bool:
+    """Judge.is_local for one address."""
+    with Judge() as judge:
+        return judge.is_local(address)
 
 
 def is_server_address(address: Address) -> bool:
-    """Whether IPVS takes `address` for a real server (ip_vs_ctl.c, ip_vs_new_dest).
-
-    IPv4: unicast or local by the routing table; an address without a route counts as unicast. IPv6: unicast and not
-    link-local, unless it is an address of this host.
-    """
-    if address.family is Family.IPV6:
-        return is_unicast(address) or is_local(address)
-    return is_unicast(address) and _route_type(address) not in (_RTN_BROADCAST, _RTN_MULTICAST)
+    """Judge.is_server_address for one address."""
+    with Judge() as judge:
+        return judge.is_server_address(address)
 
 
 def is_unicast(address: Address) -> bool:
@@ -42,15 +83,3 @@ def is_unicast(address: Address) -> bool:
         link_local = packed[0] == 0xFE and packed[1] & 0xC0 == 0x80
         return packed != bytes(16) and packed[0] != 0xFF and not link_local
     return packed[0] != 0 and packed[0] & 0xF0 != 0xE0 and packed != b"\xff\xff\xff\xff"
-
-
-def _route_type(address: Address) -> int:
-    """The RTN_* type of the route to `address`, 0 if there is none."""
-    bits = 8 * len(address.packed)
-    question = _RTMSG.pack(int(address.family), bits, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.packed)
-    try:
-        with RouteSocket() as route:
-            answer = route.ask(RTM_GETROUTE, question)
-    except OSError:
-        return 0
-    return int(_RTMSG.unpack_from(answer)[7])
