@@ -251,10 +251,9 @@ enum verdict {
 	DROP_SERVER_REMOVED = 33, /* connection of a server that is no longer listed */
 	DROP_TABLE_FULL = 34,     /* no room for the connection */
 	DROP_TTL = 35,            /* time to live or hop limit used up */
-	DROP_NO_ROUTE = 36,       /* no route to the next hop */
+	DROP_NO_ROUTE = 36,       /* no route to the next hop, or only to the director itself */
 	DROP_NOT_FORWARDING = 37, /* net.ipv4.ip_forward (or IPv6's) is off where the packet came in */
 	DROP_TOO_BIG = 38,        /* larger than the MTU of the way out */
-	DROP_LOCAL_ADDRESS = 39,  /* the real server's address is the director's own */
 
 	VERDICT_COUNT = 64,
 };

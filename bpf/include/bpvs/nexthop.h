@@ -25,9 +25,7 @@ static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, c
 	fib->family = pkt->family;
 	fib->l4_protocol = pkt->protocol;
 	fib->ifindex = ctx->ingress_ifindex;
-#ifdef HOOK_XDP
-	fib->tot_len = 1; /* anything above 0 makes the kernel tell the MTU */
-#endif
+	fib->tot_len = 1; /* anything above 0 makes the kernel tell the route's MTU */
 	if (pkt->family == FAMILY_IPV4) {
 		fib->ipv4_src = src->word[3];
 		fib->ipv4_dst = dst->word[3];
@@ -48,20 +46,6 @@ static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, stru
 		__builtin_memcpy(neighbour->via.ipv6_nh, fib->ipv6_dst, sizeof(fib->ipv6_dst));
 }
 
-static __always_inline enum verdict fib_verdict(int answer)
-{
-	switch (answer) {
-	case BPF_FIB_LKUP_RET_FWD_DISABLED:
-		return DROP_NOT_FORWARDING;
-	case BPF_FIB_LKUP_RET_NOT_FWDED:
-		return DROP_LOCAL_ADDRESS;
-	case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-		return DROP_TOO_BIG;
-	default:
-		return DROP_NO_ROUTE;
-	}
-}
-
 /* Fills hop, or neighbour if it still has to be resolved, or tells why the packet cannot go on. */
 static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct address *src,
 						const struct address *dst, struct hop *hop, struct neighbour *neighbour)
@@ -75,10 +59,8 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 		fib_neighbour(&fib, neighbour);
 		return FORWARDED;
 	}
-	if (answer == BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		pkt->mtu = fib.mtu_result;
 	if (answer)
-		return fib_verdict(answer);
+		return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP_NOT_FORWARDING : DROP_NO_ROUTE;
 	hop->ifindex = fib.ifindex;
 	__builtin_memcpy(hop->dst, fib.dmac, sizeof(hop->dst));
 	__builtin_memcpy(hop->src, fib.smac, sizeof(hop->src));

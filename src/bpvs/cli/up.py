@@ -40,8 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         "--mode",
         choices=MODES,
         default="auto",
-        help="auto (default): TC everywhere, and XDP where the driver does it natively and nothing is lost; xdp: native "
-        "XDP on every interface, and TC; tc: TC only",
+        help="auto (default): TC everywhere, and XDP where the driver does it natively and nothing is lost; xdp: "
+        "native XDP on every interface, and TC; tc: TC only",
     )
     parser.add_argument(
         "--connections",

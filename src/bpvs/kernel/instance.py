@@ -118,6 +118,11 @@ class Instance:
         return PerCpuArray(self._descriptor("traffic"))
 
     @property
+    def dest_hops(self) -> PerCpuArray:
+        """struct hop of each real server, only to be cleared."""
+        return PerCpuArray(self._descriptor("dest_hops"))
+
+    @property
     def verdicts(self) -> PerCpuArray:
         """Packets by enum verdict."""
         return PerCpuArray(self._descriptor("verdicts"))
