@@ -10,10 +10,9 @@ from __future__ import annotations
 import re
 import sys
 import time
-from pathlib import Path
 
 from bpvs.lab import listing
-from bpvs.lab.shell import Result
+from bpvs.lab.shell import Result, own_tool
 from bpvs.lab.topology import Tutorial, tutorial
 from bpvs.lab.wait import until
 
@@ -82,8 +81,8 @@ def main(ipvsadm: str) -> int:
     """Play the whole tutorial; 0 if it came to its end, whatever the commands said."""
     with tutorial() as network:
         network.serve()
-        # The network ends an instance of BPVS with the namespace; with IPVS there is none.
-        network.director.is_director = Path(ipvsadm).name == "ipvsadm" and ".venv" in Path(ipvsadm).parts
+        # The kernel's IPVS goes with its namespace; an instance of BPVS is ended before.
+        network.director.is_director = own_tool("ipvsadm") == [ipvsadm]
         player = Player(network, ipvsadm)
         player.play(f"-A -t {VIP}:80 -s rr")
         player.play(f"-a -t {VIP}:80 -r 192.168.122.50 -m")

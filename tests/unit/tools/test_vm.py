@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,20 @@ def test_a_kernel_without_indexed_modules_is_not_taken(tmp_path: Path) -> None:
     assert vm.find_kernel(tmp_path) is None
     (modules / "modules.dep").touch()
     assert vm.find_kernel(tmp_path) == vm.Kernel(tmp_path / "boot/vmlinuz-6.1.0-1-amd64", "6.1.0-1-amd64")
+
+
+def test_the_copies_leave_out_what_no_command_reads(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    for name in ("json/decoder.py", "test/test_json.py", "site-packages/other.py"):
+        (library / name).parent.mkdir(parents=True)
+        (library / name).touch()
+    interpreter = tmp_path / "python"
+    interpreter.touch()
+    archive = tmp_path / "copies.tar"
+    vm.pack([interpreter, library], archive)
+    with tarfile.open(archive) as tar:
+        assert {member.name for member in tar if member.isfile()} == {"0", "1/json/decoder.py"}
+
+
+def test_the_interpreter_and_the_projects_modules_are_among_the_copies() -> None:
+    assert {Path(sys.executable).resolve(), vm.ROOT / "src"} <= set(vm.python_files())
