@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.root
 ADDRESSES = ("10.0.1.11", "10.0.1.12", "10.0.1.13")
 PORTS = range(1000, 1010)
 KILLS = 40
-LONGEST_LIFE = 0.15  # seconds until a command is killed; an undisturbed one takes about half of it
 
 
 def restore_text(weight: int, command: str) -> str:
@@ -73,6 +73,13 @@ def serving(net: Routed) -> Routed:
     return net
 
 
+def lifetime(director: Host, stdin: str) -> float:
+    """How long an undisturbed restore takes here and now, in seconds."""
+    begun = time.monotonic()
+    director.ipvsadm("-R", stdin=stdin).checked()
+    return time.monotonic() - begun
+
+
 def kill_after(director: Host, seconds: float, stdin: str, *arguments: str) -> int:
     """Starts ipvsadm, kills it with SIGKILL after a while; returns its exit code (0: it had ended before)."""
     process = subprocess.Popen(
@@ -98,11 +105,12 @@ def kill_after(director: Host, seconds: float, stdin: str, *arguments: str) -> i
 def test_a_command_killed_at_any_moment_leaves_whole_services_and_forwarding(serving: Routed) -> None:
     director = serving.director
     director.ipvsadm("-R", stdin=restore_text(1, "-a")).checked()
+    longest = lifetime(director, restore_text(1, "-e"))
     chance = random.Random(20)  # noqa: S311 - the same moments in every run, as far as the machine allows
     killed = 0
     with traffic(serving) as problems:
         for weight in range(2, 2 + KILLS):
-            killed += kill_after(director, chance.uniform(0, LONGEST_LIFE), restore_text(weight, "-e"), "-R") != 0
+            killed += kill_after(director, chance.uniform(0, longest), restore_text(weight, "-e"), "-R") != 0
             table = services(director)
             assert len(table) == len(PORTS) + 1
             for port in PORTS:
@@ -116,14 +124,15 @@ def test_a_command_killed_at_any_moment_leaves_whole_services_and_forwarding(ser
 
 def test_services_that_come_and_go_under_kills_are_there_with_all_servers_or_not_at_all(serving: Routed) -> None:
     director = serving.director
+    longest = lifetime(director, restore_text(1, "-a"))
     chance = random.Random(21)  # noqa: S311 - the same moments in every run, as far as the machine allows
     with traffic(serving) as problems:
         for round_number in range(KILLS):
-            if round_number % 2:
+            if round_number % 2 == 0:
                 text = "".join(f"-D -t 10.9.0.100:{port}\n" for port in PORTS)
             else:
                 text = restore_text(1, "-a")
-            kill_after(director, chance.uniform(0, LONGEST_LIFE), text, "-R")
+            kill_after(director, chance.uniform(0, longest), text, "-R")
             for name, row in services(director).items():
                 assert len(row.servers) == 3, f"{name} has {len(row.servers)} of 3 servers"
     assert problems == []

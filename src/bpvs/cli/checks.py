@@ -136,10 +136,12 @@ def interfaces(facts: Facts) -> list[Finding]:
 
 def _interface(one: Interface) -> Finding:
     known = one.driver or one.kind or "unknown"
+    loaded = f"; XDP program {one.xdp_program} is attached ({one.xdp_mode})" if one.xdp_program else ""
     if has_native_xdp(one.driver):
-        return Finding(f"interface {one.name}", Level.GREEN, f"driver {known}: XDP in the driver")
+        return Finding(f"interface {one.name}", Level.GREEN, f"driver {known}: XDP in the driver{loaded}")
     if one.kind:
-        return Finding(f"interface {one.name}", Level.GREEN, f"{one.kind}: TC, which is right for a virtual interface")
+        text = f"{one.kind}: TC, which is right for a virtual interface{loaded}"
+        return Finding(f"interface {one.name}", Level.GREEN, text)
     return Finding(
         f"interface {one.name}", Level.YELLOW, f"driver {known} without XDP of its own: TC, slower but complete"
     )

@@ -92,7 +92,7 @@ def _show(keep: bool, style: Style) -> None:
 
 def _play(number: int, step: Step, lan: Tutorial, folder: Path, seen: Seen, style: Style) -> None:
     if step.remark:
-        _say(style.paint(f"\n# {step.remark}", "dim"))
+        _say("\n" + style.paint(f"# {step.remark}", "dim"))
     _say(f"{style.paint('$', 'green')} {style.paint(step.command, 'bold')}")
     result = _shell(lan, folder, step.command)
     sys.stdout.write(result.out + result.err)

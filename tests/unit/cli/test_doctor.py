@@ -113,6 +113,11 @@ def test_what_is_worth_knowing_is_yellow(facts: Facts, subject: str, text: str, 
         (replace(HEALTHY, rp_filter=2, interfaces=(replace(ETH0, rp_filter=1),)), "rp_filter", "no interface"),
         (replace(HEALTHY, interfaces=(Interface("veth0", "veth", "veth", "", 0, 0),)), "interface veth0", "veth: TC"),
         (HEALTHY, "interface eth0", "driver ixgbe: XDP in the driver"),
+        (
+            replace(HEALTHY, interfaces=(replace(ETH0, xdp_mode="native", xdp_program=7),)),
+            "interface eth0",
+            "XDP in the driver; XDP program 7 is attached (native)",
+        ),
     ],
 )
 def test_what_is_fine_is_green(facts: Facts, subject: str, text: str) -> None:
