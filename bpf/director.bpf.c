@@ -57,23 +57,17 @@ static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn 
 static __always_inline enum verdict hop_find(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct hop *hop,
 					     struct neighbour *neighbour)
 {
-	enum verdict verdict;
-
 	if (hop_is_fresh(hop))
 		return FORWARDED;
 	if (pkt->direction == DIR_IN)
-		verdict = hop_refresh(ctx, pkt, &conn->client, &conn->server, hop, neighbour);
-	else
-		verdict = hop_refresh(ctx, pkt, &conn->virtual, &conn->client, hop, neighbour);
-	if (verdict == FORWARDED && neighbour->resolve && !HOOK_IS_COMPLETE)
-		return PASS_TO_TC;
-	return verdict;
+		return hop_refresh(ctx, pkt, &conn->client, &conn->server, hop, neighbour);
+	return hop_refresh(ctx, pkt, &conn->virtual, &conn->client, hop, neighbour);
 }
 
 static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct hop *hop)
 {
 	pkt->mtu = hop->mtu;
-	return !hop->mtu || pkt->length <= hop->mtu || hook_is_segmented_later(ctx);
+	return !hop->ifindex || pkt->length <= hop->mtu || hook_is_segmented_later(ctx);
 }
 
 static __always_inline void forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn)
@@ -121,10 +115,13 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 	verdict = hop_find(ctx, pkt, conn, hop, &neighbour);
 	if (verdict)
 		return verdict;
-	if (!neighbour.resolve && !fits(ctx, pkt, hop))
+	if (!fits(ctx, pkt, hop))
 		return DROP_TOO_BIG;
 	forward(ctx, pkt, conn);
-	*action = neighbour.resolve ? hook_send_neighbour(ctx, neighbour.ifindex, &neighbour.via) : hook_send(ctx, hop);
+	if (hop->ifindex)
+		*action = hook_send(ctx, hop);
+	if (neighbour.ifindex)
+		*action = hook_send_neighbour(ctx, neighbour.ifindex, &neighbour.via);
 	return FORWARDED;
 }
 

@@ -81,6 +81,8 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 
 	delta = icmp_address(ctx, pkt->family, pkt->inner_l3, !end->is_source, end->address, &address);
 	port = icmp_store16(ctx, pkt->inner_l4 + (end->is_source ? 2 : 0), end->port);
+	if (check + sizeof(*sum) > pkt->l3 + pkt->length) /* what follows is padding */
+		return csum_fold32((__u64)delta + port);
 	sum = packet_at(ctx, check, sizeof(*sum));
 	if (sum && (*sum || pkt->key.protocol == IPPROTO_TCP))
 		port += icmp_correct(ctx, check, csum_fold32((__u64)address + port));

@@ -12,10 +12,12 @@
 
 #define HOP_FRESH 1000 /* units of clock_ms() */
 
-/* What the FIB said, beyond a hop that can be remembered. */
+/*
+ * The next hop as the kernel's neighbour code wants it, known when the FIB was asked for this packet. One packet per
+ * refresh goes that way, so that the kernel asks for unknown stations and makes sure of those that it knows.
+ */
 struct neighbour {
-	bool resolve; /* link known, station not: the kernel has to ask for it */
-	__u32 ifindex;
+	__u32 ifindex; /* 0: not asked, the remembered hop will do */
 	struct bpf_redir_neigh via;
 };
 
@@ -37,7 +39,6 @@ static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, c
 
 static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, struct neighbour *neighbour)
 {
-	neighbour->resolve = true;
 	neighbour->ifindex = fib->ifindex;
 	neighbour->via.nh_family = fib->family;
 	if (fib->family == FAMILY_IPV4)
@@ -46,7 +47,7 @@ static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, stru
 		__builtin_memcpy(neighbour->via.ipv6_nh, fib->ipv6_dst, sizeof(fib->ipv6_dst));
 }
 
-/* Fills hop, or neighbour if it still has to be resolved, or tells why the packet cannot go on. */
+/* Asks for the next hop and remembers it, or tells why the packet cannot go on. */
 static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct address *src,
 						const struct address *dst, struct hop *hop, struct neighbour *neighbour)
 {
@@ -55,12 +56,14 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 
 	fib_ask(ctx, &fib, pkt, src, dst);
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
-	if (answer == BPF_FIB_LKUP_RET_NO_NEIGH) {
-		fib_neighbour(&fib, neighbour);
-		return FORWARDED;
-	}
-	if (answer)
+	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP_NOT_FORWARDING : DROP_NO_ROUTE;
+	if (HOOK_IS_COMPLETE)
+		fib_neighbour(&fib, neighbour);
+	if (answer) {
+		hop->ifindex = 0;
+		return HOOK_IS_COMPLETE ? FORWARDED : PASS_TO_TC;
+	}
 	hop->ifindex = fib.ifindex;
 	__builtin_memcpy(hop->dst, fib.dmac, sizeof(hop->dst));
 	__builtin_memcpy(hop->src, fib.smac, sizeof(hop->src));

@@ -153,6 +153,8 @@ static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt
 		return verdict;
 	if (!protocol_has_ports(inner.protocol))
 		return PASS_NOT_TRANSPORT;
+	if (inner.l4 + TRANSPORT_LEAST > pkt->l3 + pkt->length)
+		return PASS_MALFORMED;
 	pkt->inner_l4 = inner.l4;
 	pkt->key.src = inner.dst;
 	pkt->key.dst = inner.src;

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance
-from bpvs.model import Connection, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
@@ -137,9 +137,21 @@ class Director:
         """
         from bpvs.director.interfaces import attach
 
-        instance = self.load(connections)
-        with bpffs.Lock(instance.folder):
-            attach(instance, interfaces, mode)
+        bpffs.mount()
+        with bpffs.Lock(bpffs.root()):
+            before = self.instance()
+            if before and connections not in (None, before.conns.count):
+                raise DirectorError(
+                    f"the connection table has {before.conns.count} rows since it was loaded: `bpvs down` first"
+                )
+            instance = self.load_locked(connections)
+            with bpffs.Lock(instance.folder):
+                try:
+                    attach(instance, interfaces, mode)
+                except DirectorError:
+                    if before is None:
+                        self._unload(instance)
+                    raise
 
     def load(self, connections: int | None = None) -> Instance:
         """The instance, loaded now if it was not."""
@@ -162,7 +174,6 @@ class Director:
         if not bpffs.is_mounted():
             return False
         with bpffs.Lock(bpffs.root()):
-            from bpvs.director.interfaces import detach_all
             from bpvs.kernel import loader
 
             loader.collect_dead()
@@ -170,10 +181,16 @@ class Director:
             if instance is None:
                 return False
             with bpffs.Lock(instance.folder):
-                detach_all(instance)
-                loader.unload(instance)
-            self._instance = None
+                self._unload(instance)
             return True
+
+    def _unload(self, instance: Instance) -> None:
+        from bpvs.director.interfaces import detach_all
+        from bpvs.kernel import loader
+
+        detach_all(instance)
+        loader.unload(instance)
+        self._instance = None
 
     def _settled(self) -> Instance | None:
         """The instance, with what a killed command left undone finished."""

@@ -144,8 +144,8 @@ def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], m
             attachments[_WORD.pack(link.index)] = _WORD.pack(flags)
             xdp = _wants_xdp(link, mode)
             if xdp and not flags & _abi.ATTACHED_XDP:
-                library.attach_xdp(link.index, program_xdp, xdp)
-                flags |= _abi.ATTACHED_XDP
+                if _attach_xdp(library, link, program_xdp, xdp, must=mode == "xdp"):
+                    flags |= _abi.ATTACHED_XDP
             elif not xdp and flags & _abi.ATTACHED_XDP:
                 _detach_xdp(library, link.index, program_xdp)
                 flags &= ~_abi.ATTACHED_XDP
@@ -163,6 +163,17 @@ def _wants_xdp(link: Link, mode: str) -> str:
         return "native"
     free = not link.xdp_program
     return "native" if free and has_native_xdp(driver(link.name)) else ""
+
+
+def _attach_xdp(library: Libbpf, link: Link, program: int, mode: str, *, must: bool) -> bool:
+    """Whether XDP is attached now. A driver may refuse, for want of queues or for its MTU: TC does it alone then."""
+    try:
+        library.attach_xdp(link.index, program, mode)
+    except DirectorError as error:
+        if must:
+            raise DirectorError(f"interface {link.name}: {error}") from error
+        return False
+    return True
 
 
 def _detach_xdp(library: Libbpf, index: int, program: int) -> None:

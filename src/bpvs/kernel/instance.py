@@ -56,6 +56,9 @@ class Instance:
         except OSError as error:
             raise DirectorError(f"{self.folder}/{name} cannot be opened: {error.strerror}") from error
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of all maps; the instance itself stays."""
         self._arrays.clear()
