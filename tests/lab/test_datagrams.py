@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import select
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from bpvs.lab import listing
 from bpvs.lab.host import Host
 from bpvs.lab.topology import Routed
+from bpvs.lab.wait import until
 
 pytestmark = pytest.mark.root
 
@@ -181,3 +183,29 @@ def test_datagrams_of_one_client_port_stay_with_one_server(ends: Ends) -> None:
         assert listeners[2].recv(100) == b"one"
         other.send(b"other")
         assert listeners[1].recv(100) == b"other"
+
+
+def test_a_full_table_refuses_new_flows_and_keeps_the_old_ones(ends: Ends) -> None:
+    """No flood can push out an established flow; what is refused has its own count."""
+    limit, more = 1024, 50
+    ends.net.director.bpvs("up", "--connections", str(limit)).checked()
+    ends.balance(FOUR)
+    server = ends.server(FOUR)
+    clients = [ends.client(FOUR) for _ in range(limit + more)]
+    for client in clients[:limit]:
+        client.send(b"first")
+        assert server.recv(100) == b"first"
+    for client in clients[limit:]:
+        client.send(b"too many")
+
+    def refused() -> int:
+        told = json.loads(ends.net.director.bpvs("status", "--json").checked().out)["verdicts"]
+        return sum(count for name, count in told.items() if name.startswith("DROP_"))
+
+    until(lambda: refused() == more, f"{more} datagrams dropped with a reason")
+    assert ends.rows()["UDP 10.9.0.100:53"].connections == limit
+    clients[0].send(b"still here")
+    answer, address = server.recvfrom(100)
+    assert answer == b"still here"
+    server.sendto(b"so am I", address)
+    assert clients[0].recv(100) == b"so am I"

@@ -107,6 +107,31 @@ def test_down_leaves_no_program_map_qdisc_or_setting(bare: Routed) -> None:
     assert listing.table(bare.director.ipvsadm("-L", "-n").checked().out) == {}
 
 
+def test_down_leaves_what_was_there_before_us(bare: Routed) -> None:
+    bare.director.run("tc", "qdisc", "add", "dev", "ext", "clsact").checked()
+    bare.director.set_sysctl("net.ipv4.conf.lo.accept_local", 1)
+    before, before_settings = attachments(bare.director), settings(bare.director)
+    balance(bare)
+    assert attachments(bare.director) != before
+    bare.director.bpvs("down").checked()
+    assert attachments(bare.director) == before
+    assert settings(bare.director) == before_settings
+
+
+def test_down_leaves_a_filter_that_somebody_added_meanwhile(bare: Routed) -> None:
+    before = attachments(bare.director)
+    balance(bare)
+    matches_all = ("prio", "7", "protocol", "ip", "u32", "match", "u32", "0", "0", "classid", "1:1")
+    added = bare.director.run("tc", "filter", "add", "dev", "ext", "egress", *matches_all)
+    if added.code != 0:
+        pytest.skip(f"this kernel has no u32 classifier: {added.err.strip()}")
+    bare.director.bpvs("down").checked()
+    left = set(attachments(bare.director)) - set(before)
+    assert any("clsact ffff: dev ext " in line for line in left)
+    assert any("u32" in line for line in left)
+    assert not any("dev int" in line or "director" in line for line in left)
+
+
 def test_down_twice_and_down_without_up_are_no_failures(bare: Routed) -> None:
     bare.director.bpvs("down").checked()
     balance(bare)
