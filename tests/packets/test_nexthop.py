@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pytest
 
 from bpvs.lab.wait import until
 from bpvs.model import Protocol
-from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference
+from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
 from tests.packets.rig import NARROW_MTU, Action, Hook, Rig, mac
 
 pytestmark = pytest.mark.root
@@ -29,6 +30,8 @@ NARROW = replace(NEAR, virtual_port=84, server="10.3.0.11", link=3)
 NARROW6 = replace(NEAR6, virtual_port=84, server="fd03::11", link=3)
 BLACKHOLE = replace(NEAR, virtual_port=85, server="10.7.0.11")
 BLACKHOLE6 = replace(NEAR6, virtual_port=85, server="fd07::11")
+NOWHERE = replace(NEAR, virtual_port=88, server="10.66.0.11")
+NOWHERE6 = replace(NEAR6, virtual_port=88, server="fd66::11")
 FENCED = replace(NEAR, virtual_port=87, server="10.2.0.15")  # sent to by nobody else: no hop is remembered
 FENCED6 = replace(NEAR6, virtual_port=87, server="fd02::15")
 OWN = replace(NEAR, virtual_port=86, server="10.2.0.98")
@@ -36,7 +39,7 @@ OWN6 = replace(NEAR6, virtual_port=86, server="fd02::98")
 UDP = replace(NARROW, protocol=Protocol.UDP)
 PATHS = (
     *(NEAR, NEAR6, GATEWAY, GATEWAY6, ONE_ARM, ONE_ARM6, SILENT, SILENT6),
-    *(NARROW, NARROW6, BLACKHOLE, BLACKHOLE6, OWN, OWN6, FENCED, FENCED6, UDP),
+    *(NARROW, NARROW6, BLACKHOLE, BLACKHOLE6, NOWHERE, NOWHERE6, OWN, OWN6, FENCED, FENCED6, UDP),
 )
 BOTH = pytest.mark.parametrize("path", [NEAR, NEAR6], ids=["IPv4", "IPv6"])
 HOOKS = pytest.mark.parametrize("hook", Hook)
@@ -95,11 +98,14 @@ def test_unknown_neighbour_is_left_to_the_kernel(rig: Rig, path: Path) -> None:
 
 
 @HOOKS
-@pytest.mark.parametrize("path", [BLACKHOLE, BLACKHOLE6], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("path", [BLACKHOLE, BLACKHOLE6, NOWHERE, NOWHERE6], ids=["4", "6", "4, none", "6, none"])
 def test_no_route(rig: Rig, hook: Hook, path: Path) -> None:
-    request = Flow(path, rig.port()).request(Shape())
-    run = rig.run(hook, request)
-    assert (run.action, run.verdicts, run.frame) == (Action.DROP, {"DROP_NO_ROUTE": 1}, request)
+    """The client is told; XDP leaves that to TC."""
+    run = rig.run(hook, Flow(path, rig.port()).request(Shape()))
+    assert (run.action, run.verdicts) == NO_ROUTE[hook]
+
+
+NO_ROUTE = {Hook.TC: (Action.REDIRECT, {"DROP_NO_ROUTE": 1}), Hook.XDP: (Action.PASS, {"PASS_TO_TC": 1})}
 
 
 @HOOKS
@@ -110,7 +116,7 @@ def test_server_whose_address_became_the_director_s(rig: Rig, hook: Hook, path: 
         run = rig.run(hook, Flow(path, rig.port()).request(Shape()))
     finally:
         rig.ip(f"address delete {address} dev back")
-    assert (run.action, run.verdicts) == (Action.DROP, {"DROP_NO_ROUTE": 1})
+    assert (run.action, run.verdicts) == NO_ROUTE[hook]
 
 
 @HOOKS
@@ -180,3 +186,37 @@ def test_hop_is_asked_for_again_within_two_seconds(rig: Rig, hook: Hook, path: P
     with station(rig, path.server, 77):
         until(lambda: rig.run(hook, flow.request(Shape())).frame == moved, "packets to go to the new station", 2)
     until(lambda: rig.run(hook, flow.request(Shape())).frame == flow.to_server(Shape()), "packets to come back", 2)
+
+
+@pytest.fixture
+def _one_cpu() -> Iterator[None]:
+    """Each CPU remembers hops of its own."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@HOOKS
+@pytest.mark.usefixtures("_one_cpu")
+def test_server_in_place_of_another_has_its_own_hop(rig: Rig, hook: Hook) -> None:
+    """The row of `dests` of a server whose only packet was too big counts as idle and goes to the next server."""
+    first = alone(rig, NEAR)
+    rig.run(hook, Flow(first, rig.port()).request(replace(filling(first, 1501), flags="S", ip={"flags": "DF"})))
+    rig.serve()
+    second = alone(rig, replace(NEAR, server="10.2.0.14"))
+    flow = Flow(second, rig.port())
+    assert not difference(rig.run(hook, flow.request(Shape())).frame, flow.to_server(Shape()))
+
+
+@HOOKS
+@pytest.mark.parametrize(("path", "route"), [(NEAR, "10.8.1.0/24"), (NEAR6, "fd08:0:0:1::/64")], ids=["IPv4", "IPv6"])
+def test_mtu_of_the_route(rig: Rig, hook: Hook, path: Path, route: str) -> None:
+    path = alone(rig, replace(path, server=route.partition("/")[0][:-1] + "1"))
+    gateway, least = ("fd02::18", 1280) if path.is_ipv6 else ("10.2.0.18", 1000)
+    rig.ip(f"route replace {route} via {gateway} mtu lock {least}")
+    flow = Flow(path, rig.port())
+    assert rig.run(hook, flow.request(Shape())).is_forwarded
+    assert rig.run(hook, flow.request(filling(path, least))).is_forwarded
+    too_big = rig.run(hook, flow.request(filling(path, least + 1)))
+    assert too_big.verdicts == {"DROP_TOO_BIG" if hook is Hook.TC else "PASS_TO_TC": 1}

@@ -214,14 +214,16 @@ struct runtime {
 	__u64 answers_since; /* ns of CLOCK_MONOTONIC */
 };
 
-/* What an interface carries of ours; written and read by the control path only. */
+/* What an interface carries of ours. */
 enum attachment_flags {
 	ATTACHED_TC = 1,
 	ATTACHED_XDP = 2,
 	OWNS_QDISC = 4, /* the clsact qdisc is ours too */
 };
 struct attachment {
-	__u32 flags; /* 0: looked at and left alone */
+	__u32 flags;     /* enum attachment_flags; noted before it is done, so that nothing is forgotten */
+	__u8 station[6]; /* the interface's MAC address */
+	__u8 pad[2];
 };
 
 enum attach_mode {

@@ -20,7 +20,11 @@
 
 static __always_inline bool is_answered(const struct packet *pkt, enum verdict verdict)
 {
-	return !pkt->is_error && (verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG);
+	if (pkt->is_error)
+		return false;
+	if (verdict == DROP_NO_ROUTE)
+		return pkt->direction == DIR_IN;
+	return verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG;
 }
 
 #ifdef HOOK_XDP
@@ -69,6 +73,9 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, const struct p
 	if (verdict == DROP_NO_SERVER) { /* port unreachable */
 		icmp->type = ipv4 ? ICMP_UNREACHABLE : ICMPV6_UNREACHABLE;
 		icmp->code = ipv4 ? 3 : 4;
+	} else if (verdict == DROP_NO_ROUTE) { /* host unreachable */
+		icmp->type = ipv4 ? ICMP_UNREACHABLE : ICMPV6_UNREACHABLE;
+		icmp->code = ipv4 ? 1 : 3;
 	} else if (verdict == DROP_TTL) { /* exceeded in transit */
 		icmp->type = ipv4 ? ICMP_EXPIRED : ICMPV6_EXPIRED;
 	} else { /* fragmentation needed, packet too big */

@@ -7,6 +7,7 @@
 #define BPVS_HOOK_XDP_H
 
 #include "csum.h"
+#include "maps.h"
 #include "packet.h"
 
 #define HOOK_IS_COMPLETE false /* delivers locally and resolves neighbours */
@@ -21,6 +22,21 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 {
 	(void)ctx;
 	return FORWARDED;
+}
+
+/* Is the frame addressed to this interface? If it moved to another address, TC knows. */
+static __always_inline bool hook_is_for_host(hook_ctx *ctx)
+{
+	__u32 ifindex = ctx->ingress_ifindex;
+	struct attachment *attachment = bpf_map_lookup_elem(&attachments, &ifindex);
+	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+
+	if (!attachment || !eth)
+		return !attachment;
+	for (int i = 0; i < ETH_ALEN; i++)
+		if (eth->h_dest[i] != attachment->station[i])
+			return false;
+	return true;
 }
 
 static __always_inline bool hook_from_local_client(hook_ctx *ctx)

@@ -121,6 +121,15 @@ struct {
 	__type(value, struct runtime);
 } runtime SEC(".maps");
 
+/* Interfaces that carry our programs, by index. Control path writes; XDP reads the station for a new connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct attachment);
+} attachments SEC(".maps");
+
 /* Packets by enum verdict. Data path writes, `bpvs status` reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

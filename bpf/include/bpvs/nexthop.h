@@ -58,7 +58,8 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP_NOT_FORWARDING : DROP_NO_ROUTE;
-	if (HOOK_IS_COMPLETE)
+	if (HOOK_IS_COMPLETE &&
+	    (answer || !pkt->from_local_client)) /* the director's own traffic keeps them verified */
 		fib_neighbour(&fib, neighbour);
 	if (answer) {
 		hop->ifindex = 0;

@@ -116,7 +116,7 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 }
 
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
-static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
 {
 	struct service *service = service_find(pkt);
 	struct server *server;
@@ -126,6 +126,9 @@ static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *v
 		return NULL;
 	*verdict = PASS_NO_CONNECTION;
 	if (!packet_opens(pkt))
+		return NULL;
+	*verdict = PASS_TO_TC;
+	if (!hook_is_for_host(ctx))
 		return NULL;
 	*verdict = DROP_NO_SERVER;
 	server = schedule(service_plan(service));

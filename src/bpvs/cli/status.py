@@ -40,12 +40,16 @@ def describe(director: Director, style: Style) -> str:
     lines = [
         ("instance", f"{overview.folder}, network namespace {overview.cookie}"),
         ("attached", interfaces),
-        ("table", f"{overview.services} services, {overview.servers} real servers"),
+        ("table", f"{_count(overview.services, 'service')}, {_count(overview.servers, 'real server')}"),
         ("connections", f"{overview.connections} of at most {overview.connections_limit}"),
         *_packets(overview),
     ]
     width = max(len(subject) for subject, _ in lines)
     return "".join(f"{style.paint(f'{subject:{width}}', 'bold')}  {text}\n" for subject, text in lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _packets(overview: Overview) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ MODES = {"auto": _abi.MODE_AUTO, "xdp": _abi.MODE_XDP, "tc": _abi.MODE_TC}
 # for packets from lo only where lo forwards. All on lo alone; no other interface changes.
 SYSCTLS = ("net.ipv4.conf.lo.accept_local", "net.ipv4.conf.lo.forwarding", "net.ipv6.conf.lo.forwarding")
 
+_XDP_MODE = "native"
 _WORD = struct.Struct("=I")
 
 
@@ -122,72 +123,77 @@ def _wanted(names: Sequence[str] | None) -> list[Link]:
 
 
 def _known(instance: Instance) -> dict[int, int]:
+    """Flags by interface index."""
     attachments = instance.attachments
     found = {}
     for key in attachments:
         value = attachments[key]
         if value is not None:
-            found[_WORD.unpack(key)[0]] = _WORD.unpack(value)[0]
+            found[_WORD.unpack(key)[0]] = _WORD.unpack_from(value)[0]
     return found
+
+
+def _note(instance: Instance, link: Link, flags: int) -> None:
+    """Write down what is about to be done, so that a command that is killed leaves nothing unknown behind."""
+    instance.attachments[_WORD.pack(link.index)] = _abi.ATTACHMENT.pack(flags=flags, station=link.mac)
 
 
 def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], mode: str) -> None:
     program_tc, program_xdp = instance.open(PROGRAM_TC), instance.open(PROGRAM_XDP)
-    attachments = instance.attachments
     known = _known(instance)
     try:
         for link in wanted:
             flags = known.get(link.index, 0)
-            if library.attach_tc(link.index, program_tc, HANDLE, PRIORITY):
+            if not tc.has_clsact(link.index):
                 flags |= _abi.OWNS_QDISC
             flags |= _abi.ATTACHED_TC
-            attachments[_WORD.pack(link.index)] = _WORD.pack(flags)
-            xdp = _wants_xdp(link, mode)
-            if xdp and not flags & _abi.ATTACHED_XDP:
-                if _attach_xdp(library, link, program_xdp, xdp, must=mode == "xdp"):
-                    flags |= _abi.ATTACHED_XDP
-            elif not xdp and flags & _abi.ATTACHED_XDP:
-                _detach_xdp(library, link.index, program_xdp)
-                flags &= ~_abi.ATTACHED_XDP
-            attachments[_WORD.pack(link.index)] = _WORD.pack(flags)
+            _note(instance, link, flags)
+            library.attach_tc(link.index, program_tc, HANDLE, PRIORITY)
+            _attach_xdp(instance, library, link, program_xdp, flags, mode)
     finally:
         os.close(program_tc)
         os.close(program_xdp)
 
 
-def _wants_xdp(link: Link, mode: str) -> str:
-    """The XDP mode for this interface, "" for none."""
-    if link.is_loopback or mode == "tc":
-        return ""
-    if mode == "xdp":
-        return "native"
-    free = not link.xdp_program
-    return "native" if free and has_native_xdp(driver(link.name)) else ""
+def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, flags: int, mode: str) -> None:
+    """Bring XDP to what the mode wants.
 
-
-def _attach_xdp(library: Libbpf, link: Link, program: int, mode: str, *, must: bool) -> bool:
-    """Whether XDP is attached now. A driver may refuse, for want of queues or for its MTU: TC does it alone then."""
+    A driver may refuse it, for want of queues or for its MTU: in mode auto TC does it alone then.
+    """
+    is_ours = bool(flags & _abi.ATTACHED_XDP)
+    if not _wants_xdp(link, mode, is_ours=is_ours):
+        if is_ours:
+            library.detach_xdp(link.index, program, _XDP_MODE)
+            _note(instance, link, flags & ~_abi.ATTACHED_XDP)
+        return
+    if is_ours and link.xdp_program:
+        return
+    _note(instance, link, flags | _abi.ATTACHED_XDP)
     try:
-        library.attach_xdp(link.index, program, mode)
+        library.attach_xdp(link.index, program, _XDP_MODE)
     except DirectorError as error:
-        if must:
+        _note(instance, link, flags & ~_abi.ATTACHED_XDP)
+        if mode == "xdp":
             raise DirectorError(f"interface {link.name}: {error}") from error
+
+
+def _wants_xdp(link: Link, mode: str, *, is_ours: bool) -> bool:
+    """Whether the interface shall carry XDP; in mode auto never where somebody else's program is."""
+    if link.is_loopback or mode == "tc":
         return False
-    return True
-
-
-def _detach_xdp(library: Libbpf, index: int, program: int) -> None:
-    library.detach_xdp(index, program, "native")
+    if mode == "xdp":
+        return True
+    return (is_ours or not link.xdp_program) and has_native_xdp(driver(link.name))
 
 
 def _detach_link(instance: Instance, library: Libbpf, index: int) -> None:
     flags = _known(instance).get(index, 0)
     if flags & _abi.ATTACHED_XDP:
         program = instance.open(PROGRAM_XDP)
-        _detach_xdp(library, index, program)
+        library.detach_xdp(index, program, _XDP_MODE)
         os.close(program)
     if flags & _abi.ATTACHED_TC:
         library.detach_tc(index, HANDLE, PRIORITY)
-    if flags & _abi.OWNS_QDISC and any(link.index == index for link in links()) and not tc.has_filters(index):
+    if flags & _abi.OWNS_QDISC and tc.has_clsact(index) and not tc.has_filters(index):
         library.remove_clsact(index)
     del instance.attachments[_WORD.pack(index)]

@@ -94,15 +94,14 @@ class Libbpf:
         finally:
             self._library.bpf_object__close(handle)
 
-    def attach_tc(self, ifindex: int, program: int, handle: int, priority: int) -> bool:
-        """Attach a program to TC ingress, replacing ours; True if that needed a new clsact qdisc. DirectorError."""
+    def attach_tc(self, ifindex: int, program: int, handle: int, priority: int) -> None:
+        """Attach a program to TC ingress, on a new clsact qdisc if there is none, replacing ours; DirectorError."""
         hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
         result = self._library.bpf_tc_hook_create(ctypes.byref(hook))
         if result and result != -17:  # EEXIST
             self._check(result, f"clsact qdisc on interface {ifindex}")
         opts = _TcOpts(ctypes.sizeof(_TcOpts), program, 1, 0, handle, priority)  # flags: BPF_TC_F_REPLACE
         self._check(self._library.bpf_tc_attach(ctypes.byref(hook), ctypes.byref(opts)), f"TC on interface {ifindex}")
-        return not result
 
     def detach_tc(self, ifindex: int, handle: int, priority: int) -> None:
         """Take our program from TC ingress; nothing happens where there is none."""

@@ -7,10 +7,19 @@ import struct
 
 from bpvs.net.netlink import RouteSocket
 
+RTM_GETQDISC = 38
 RTM_GETTFILTER = 46
 _TCMSG = struct.Struct("=BxxxiIII")
+_CLSACT = 0xFFFFFFF1
 _CLSACT_INGRESS = 0xFFFFFFF2
 _CLSACT_EGRESS = 0xFFFFFFF3
+
+
+def has_clsact(index: int) -> bool:
+    """Whether the interface has a clsact qdisc; False too when it is gone."""
+    with RouteSocket() as route:
+        found = route.dump(RTM_GETQDISC, _TCMSG.pack(0, index, 0, 0, 0))
+    return any(_TCMSG.unpack_from(body)[1] == index and _TCMSG.unpack_from(body)[3] == _CLSACT for body in found)
 
 
 def has_filters(index: int) -> bool:
