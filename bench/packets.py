@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.frames import ACK, SYN
 from bench.live import Sender, Traffic
 from bench.rig import XDP, Rig
 from bench.traffic import FLOWS, NEW, TO_CLIENT, TO_SERVER, Load, check_sample, establish, new_connections
@@ -75,12 +76,13 @@ def measure(rig: Rig, sender: Sender, effort: Effort) -> list[Row]:
 
 
 def fill(rig: Rig, sender: Sender) -> None:
-    """Open connections until the table has no row left."""
-    opening = new_connections(Family.IPV4, 8)
+    """Establish connections until the table has no row left."""
+    opening, confirming = (new_connections(Family.IPV4, 8, flags) for flags in (SYN, ACK))
     while missing := rig.connections - rig.instance.runtime.load(0, "conn_high"):
-        burst = sender.send(opening, "test0", min(missing, FILL_PACKETS))
-        if burst.counted < burst.sent:
-            raise RuntimeError(f"of {burst.sent} new connections the director entered {burst.counted}")
+        for traffic in (opening, confirming):
+            burst = sender.send(traffic, "test0", min(missing, FILL_PACKETS))
+            if burst.counted != burst.sent:
+                raise RuntimeError(f"of {burst.sent} packets of new connections the director forwarded {burst.counted}")
 
 
 def _traffic(load: Load, kind: str) -> Traffic:

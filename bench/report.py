@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from bench.commands import Timing
 from bench.memory import BUDGET, PER_CONNECTION, Memory
@@ -39,9 +39,9 @@ def packets(rows: Sequence[Row], sizes: dict[str, int]) -> str:
     title = (
         f"Nanoseconds per packet, live frames through veth, one core: {FLOWS:,} established flows, {SERVERS} real\n"
         "servers, NAT, TCP without data; the floor swaps the MAC addresses and sends the frame back.\n"
-        f"Connection table: {table}."
+        f"Medians of rounds, floor and figure side by side. Connection table: {table}."
     )
-    head = ("hook", "family", "traffic", "floor", "above floor", "min..max", "ratio", "budget", "")
+    head = ("hook", "family", "traffic", "floor", "above floor", "min..max", "1st quartile", "ratio", "budget", "")
     return f"{title}\n{_table(head, [_packet_line(row) for row in rows], 3)}"
 
 
@@ -103,13 +103,14 @@ def memory(found: Memory) -> str:
 def _packet_line(row: Row) -> Line:
     start = (row.hook.upper(), row.family.name, row.kind)
     if row.fault:
-        return (*start, "", "no result", row.fault, "", "", "")
+        return (*start, "", "no result", row.fault, "", "", "", "")
     floor, total = median(row.floors), median(row.totals)
     return (
         *start,
         f"{floor:.0f}",
         f"{median(row.above):.0f}",
         _span(row.above),
+        f"{quantiles(row.above, method='inclusive')[0]:.0f}",
         f"{total / floor:.2f}",
         "-" if row.budget is None else str(row.budget),
         "" if row.budget is None else _met(row.is_met),

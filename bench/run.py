@@ -24,6 +24,7 @@ from bench.rig import HOOKS, XDP, Rig, objects_missing  # noqa: E402
 FULL = {"xdp": Effort(21, 1 << 17, 1 << 13), "tc": Effort(21, 1 << 15, 1 << 13)}
 QUICK = {"xdp": Effort(2, 1 << 14, 1 << 12), "tc": Effort(2, 1 << 13, 1 << 12)}
 FULL_CONNECTIONS = 1 << 20
+QUICK_CONNECTIONS = 1 << 16
 LISTING_BUDGET = 5.0  # seconds, for a million connections
 
 
@@ -38,11 +39,12 @@ def main() -> int:
         print(f"{missing[0].name} is missing: `make setup` builds it", file=sys.stderr)
         return 2
     print(report.machine(), flush=True)
-    rows, sizes, memory, listing = _packets(quick)
-    print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n\n{report.memory(memory)}\n", flush=True)
+    rows, sizes = _packets(QUICK if quick else FULL)
+    print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n", flush=True)
+    memory, listing = _full_table(quick)
+    print(f"{report.memory(memory)}\n", flush=True)
     print(report.commands([*commands.measure(quick), listing]))
-    faults = [row for row in rows if row.fault]
-    return 1 if faults else 0
+    return 1 if any(row.fault for row in rows) else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,29 +53,26 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _packets(quick: bool) -> tuple[list[Row], dict[str, int], Memory, commands.Timing]:
-    """All that needs traffic: the rows, the sizes of the tables; of the XDP rig's full table its memory and listing."""
-    efforts = QUICK if quick else FULL
-    sizes = {hook: 1 << efforts[hook].connections().bit_length() for hook in HOOKS}
-    if not quick:
-        sizes[XDP] = max(sizes[XDP], FULL_CONNECTIONS)
+def _packets(efforts: dict[str, Effort]) -> tuple[list[Row], dict[str, int]]:
+    """The rows of both hooks, and the sizes of the connection tables."""
     rows: list[Row] = []
-    memory: Memory | None = None
-    listing: commands.Timing | None = None
+    sizes = {hook: 1 << efforts[hook].connections().bit_length() for hook in HOOKS}
     for hook in HOOKS:
-        before = available()
         with Rig(hook, sizes[hook]) as rig:
-            loaded = available()
-            sender = Sender(rig)
-            rows += packets.measure(rig, sender, efforts[hook])
-            if hook == XDP:
-                packets.fill(rig, sender)
-                memory = Memory(rig.connections, of_maps(rig.instance), before - loaded, loaded - available())
-                name = f"ipvsadm -L -c -n, {rig.connections:,} connections"
-                times, budget = (2, None) if quick else (5, LISTING_BUDGET)
-                listing = commands.repeat(name, rig.inside, ("ipvsadm", "-L", "-c", "-n"), times, budget)
-    assert memory is not None and listing is not None
-    return rows, sizes, memory, listing
+            rows += packets.measure(rig, Sender(rig), efforts[hook])
+    return rows, sizes
+
+
+def _full_table(quick: bool) -> tuple[Memory, commands.Timing]:
+    """What a full table of established connections takes, and how long listing it takes."""
+    before = available()
+    with Rig(XDP, QUICK_CONNECTIONS if quick else FULL_CONNECTIONS) as rig:
+        loaded = available()
+        packets.fill(rig, Sender(rig))
+        memory = Memory(rig.connections, of_maps(rig.instance), before - loaded, loaded - available())
+        name = f"ipvsadm -L -c -n, {rig.connections:,} connections"
+        budget = None if quick else LISTING_BUDGET
+        return memory, commands.repeat(name, rig.inside, ("ipvsadm", "-L", "-c", "-n"), 2 if quick else 3, budget)
 
 
 if __name__ == "__main__":

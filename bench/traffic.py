@@ -32,12 +32,16 @@ def establish(rig: Rig, sender: Sender, family: Family) -> Load:
     """Open the flows through the director; the traffic on them."""
     target = VIRTUAL[family], PORT
     clients = [(ESTABLISHED_CLIENT[family], 1024 + number) for number in range(FLOWS)]
-    for flags, name in ((SYN, "opening"), (ACK, TO_SERVER)):
-        frames = tuple(_frame(Segment(client, target, flags)) for client in clients)
-        to_server = Traffic(name, family, frames)
-        burst = sender.send(to_server, "test0", FLOWS)
+    opening, to_server = (
+        Traffic(name, family, tuple(_frame(Segment(client, target, flags)) for client in clients))
+        for name, flags in (("opening", SYN), (TO_SERVER, ACK))
+    )
+    for traffic in (opening, to_server):
+        burst = sender.send(traffic, "test0", FLOWS)
         if burst.counted != FLOWS:
-            raise RuntimeError(f"of {FLOWS} packets that open or confirm flows the director forwarded {burst.counted}")
+            raise RuntimeError(
+                f"of {FLOWS} packets of new flows ({traffic.name}) the director forwarded {burst.counted}"
+            )
     with rig.inside.inside():
         found = [flow for flow in rig.director.connections() if flow.client == ESTABLISHED_CLIENT[family]]
     if len(found) != FLOWS or any(flow.state != "ESTABLISHED" for flow in found):
@@ -48,12 +52,12 @@ def establish(rig: Rig, sender: Sender, family: Family) -> Load:
     return Load(to_server, Traffic(TO_CLIENT, family, replies), new_connections(family, 0))
 
 
-def new_connections(family: Family, block: int) -> Traffic:
-    """Packets that open connections; each block, 0 to 2^16 - 1, is another range of client addresses."""
+def new_connections(family: Family, block: int, flags: int = SYN) -> Traffic:
+    """Packets of ever new clients; each block, 0 to 2^16 - 1, is another range of their addresses."""
     base = NEW_CLIENT[family].packed
     client = Address(family, base[:-4] + (int.from_bytes(base[-4:], "big") + (block << 16)).to_bytes(4, "big"))
-    opening = _frame(Segment((client, 0), (VIRTUAL[family], PORT), SYN))
-    return Traffic(f"{NEW} {family.name} {block}", family, (opening,), new_flows=True)
+    first = _frame(Segment((client, 0), (VIRTUAL[family], PORT), flags))
+    return Traffic(f"{NEW} {family.name} {block} {flags}", family, (first,), new_flows=True)
 
 
 def check_sample(content: bytes, kind: str, family: Family) -> str:
@@ -67,11 +71,10 @@ def check_sample(content: bytes, kind: str, family: Family) -> str:
     else:
         servers = {(server_address(family, number), PORT) for number in range(SERVERS)}
         right = segment.target in servers
-    return (
-        ""
-        if right
-        else f"not rewritten: {segment.source[0]}:{segment.source[1]} > {segment.target[0]}:{segment.target[1]}"
-    )
+    if right:
+        return ""
+    (source, port), (target, target_port) = segment.source, segment.target
+    return f"the director let {source}:{port} > {target}:{target_port} out"
 
 
 def _frame(segment: Segment) -> bytes:
