@@ -100,7 +100,8 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 		return verdict;
 	if (!server_is_listed(conn))
 		return DROP_SERVER_REMOVED;
-	if (ends_here(pkt, conn)) {
+	pkt->ends_here = ends_here(pkt, conn);
+	if (pkt->ends_here) {
 		if (!HOOK_IS_COMPLETE)
 			return PASS_TO_TC;
 		forward(ctx, pkt, conn);

@@ -20,7 +20,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
 from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey
-from tests.packets.rig import mac
+from tests.packets.rig import Rig, mac
 
 CLIENT, CLIENT6 = "10.1.0.2", "fd01::2"
 LOCAL_MAC = "00:00:00:00:00:00"
@@ -101,7 +101,8 @@ class Flow:
     def to_client(self, shape: Shape) -> bytes:
         """The reply as it must leave."""
         path = self.path
-        packet = self.packet(_aged(shape), path.virtual, path.virtual_port, path.client, self.port)
+        left = shape if self.is_local else _aged(shape)  # on the way to another host only
+        packet = self.packet(left, path.virtual, path.virtual_port, path.client, self.port)
         macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 1), mac(1, 2))
         return frame(*macs, packet, shape)
 
@@ -118,6 +119,13 @@ class Flow:
         else:
             head /= TCP(sport=sport, dport=dport, flags=shape.flags, **shape.transport)
         return head / Raw(shape.payload) if shape.payload else head
+
+
+def alone(rig: Rig, path: Path) -> Path:
+    """The path with a service of its own, the only one: no other connection that ends changes its counts meanwhile."""
+    own = replace(path, virtual_port=rig.port())
+    rig.serve(own.row)
+    return own
 
 
 def frame(src: str, dst: str, packet: Packet, shape: Shape = Shape()) -> bytes:

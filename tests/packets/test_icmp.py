@@ -28,7 +28,7 @@ from scapy.packet import Packet, Raw
 
 from bpvs.director import Director
 from bpvs.model import Protocol
-from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference, frame
+from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, frame
 from tests.packets.rig import Action, Hook, Rig, mac
 
 pytestmark = pytest.mark.root
@@ -63,7 +63,8 @@ class Error:
         sent = flow.packet(self.inner, path.client, flow.port, path.virtual, path.virtual_port)
         sender = router(path, 2) if self.from_router else path.server
         arrives = frame(mac(2, 18), mac(2, 1), self._around(seen, sender, path.client, 64), self.outer)
-        return arrives, frame(mac(1, 1), mac(1, 2), self._around(sent, path.virtual, path.client, 63), self.outer)
+        left = 64 if flow.is_local else 63
+        return arrives, frame(mac(1, 1), mac(1, 2), self._around(sent, path.virtual, path.client, left), self.outer)
 
     def to_server(self, flow: Flow) -> tuple[bytes, bytes]:
         """From the client's side."""
@@ -107,6 +108,10 @@ ERRORS4 = (
     ("inner IP options, 8 bytes of transport", Error(UNREACHABLE, replace(LONG, ip=NOPS), 36)),
     ("outer IP options", Error(UNREACHABLE, LONG, outer=Shape(ip=NOPS))),
     ("padding of Ethernet", Error(UNREACHABLE, LONG, outer=Shape(padding=b"\1\2\3"))),
+    (
+        "padding where a TCP checksum would be",
+        Error(UNREACHABLE, LONG, 28, Shape(padding=bytes(range(1, 17)))),
+    ),
     ("inner TTL 1", Error(ICMP(type=11), replace(LONG, ttl=1), 28)),
 )
 ERRORS6 = (
@@ -118,6 +123,10 @@ ERRORS6 = (
     ("8 bytes of transport", Error(UNREACHABLE6, LONG, 48)),
     ("no payload", Error(UNREACHABLE6, Shape())),
     ("odd payload", Error(UNREACHABLE6, Shape(payload=b"odd"))),
+    (
+        "padding where a TCP checksum would be",
+        Error(UNREACHABLE6, LONG, 48, Shape(padding=bytes(range(1, 17)))),
+    ),
     ("inner extension header", Error(UNREACHABLE6, replace(LONG, extensions=IPv6ExtHdrDestOpt()))),
     ("outer extension header", Error(UNREACHABLE6, LONG, outer=Shape(extensions=IPv6ExtHdrHopByHop()))),
 )
@@ -210,7 +219,7 @@ def test_error_for_a_client_on_the_director(rig: Rig, path: Path) -> None:
 
 
 def test_error_changes_neither_state_nor_counts_of_connections(rig: Rig) -> None:
-    flow = established(rig, TCP4)
+    flow = established(rig, alone(rig, TCP4))
     before, connection = counts(flow), state(flow)
     for arrives, link in (
         (Error(UNREACHABLE, LONG).to_client(flow)[0], "back"),
@@ -309,3 +318,14 @@ def test_embedded_packet_cut_off_before_the_ports_end(rig: Rig, hook: Hook, path
     for cut in range((40 if path.is_ipv6 else 20) + 8):
         arrives = embedded(request, cut)(flow)
         assert rig.run_uncounted(hook, arrives, "back") == (Action.PASS, arrives), cut
+
+
+@pytest.mark.parametrize("hook", Hook)
+@pytest.mark.parametrize("path", [TCP4, TCP6], ids=["IPv4", "IPv6"])
+def test_ports_in_the_padding_identify_no_flow(rig: Rig, hook: Hook, path: Path) -> None:
+    flow = established(rig, path)
+    header = 40 if path.is_ipv6 else 20
+    for cut in range(header, header + 8):
+        arrives = embedded(request, cut)(flow) + bytes(raw(request(flow)))[cut:]
+        run = rig.run(hook, arrives, "back")
+        assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_MALFORMED": 1}, arrives), cut

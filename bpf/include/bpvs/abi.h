@@ -247,7 +247,8 @@ enum verdict {
 	PASS_FRAGMENT = 6,      /* ports unknown */
 	PASS_NO_SERVICE = 7,    /* neither a connection nor a virtual service */
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, or client port 20 */
-	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
+	PASS_MARTIAN = 10, /* a first packet whose source is nobody's: multicast, broadcast, loopback, unspecified */
+	PASS_TO_TC = 9,    /* XDP leaves it to TC: local client, or neighbour to be resolved */
 
 	DROP_NO_SERVER = 32,      /* no real server with a weight above 0 */
 	DROP_SERVER_REMOVED = 33, /* connection of a server that is no longer listed */

@@ -53,6 +53,7 @@ struct packet {
 	__u8 ttl;
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client; /* a socket of the director sent it */
+	bool ends_here;         /* a socket of the director gets it */
 };
 
 /* The bytes [offset, offset + size) of the frame, or NULL where it ends before; valid until the packet is changed. */
@@ -73,6 +74,29 @@ static __always_inline struct address address_ipv4(__be32 word)
 	struct address address = { .word = { 0, 0, bpf_htonl(0xffff), word } };
 
 	return address;
+}
+
+static __always_inline bool address_is_ipv4(const struct address *address)
+{
+	return !address->word[0] && !address->word[1] && address->word[2] == bpf_htonl(0xffff);
+}
+
+/* Can a packet come from there? The kernel takes the others for martians (net/ipv4/route.c, ip_route_input_slow). */
+static __always_inline bool address_is_host(const struct address *address)
+{
+	__u32 last = bpf_ntohl(address->word[3]);
+
+	if (address_is_ipv4(address))
+		return last >> 24 != 0 && last >> 24 != 127 && last >> 28 != 14 && last != 0xffffffff;
+	if (!(address->word[0] | address->word[1] | address->word[2]))
+		return last > 1; /* :: and ::1 */
+	return bpf_ntohl(address->word[0]) >> 24 != 0xff;
+}
+
+static __always_inline bool address_equal(const struct address *one, const struct address *other)
+{
+	return one->word[0] == other->word[0] && one->word[1] == other->word[1] && one->word[2] == other->word[2] &&
+	       one->word[3] == other->word[3];
 }
 
 static __always_inline struct address address_ipv6(const struct in6_addr *from)

@@ -136,7 +136,7 @@ static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_EXPIRED;
 }
 
-static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt)
+static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt, const struct address *receiver)
 {
 	struct icmp_header *header = packet_at(ctx, pkt->l4, sizeof(*header));
 	struct ip_info inner = {};
@@ -153,6 +153,8 @@ static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt
 		return verdict;
 	if (!protocol_has_ports(inner.protocol))
 		return PASS_NOT_TRANSPORT;
+	if (!address_equal(&inner.src, receiver)) /* an error goes to whoever sent the packet */
+		return PASS_MALFORMED;
 	if (inner.l4 + TRANSPORT_LEAST > pkt->l3 + pkt->length)
 		return PASS_MALFORMED;
 	pkt->inner_l4 = inner.l4;
@@ -210,7 +212,7 @@ __noinline int parse(hook_ctx *ctx, struct packet *pkt)
 	pkt->protocol = ip.protocol;
 	pkt->ttl = ip.ttl;
 	if (is_icmp(pkt))
-		return parse_icmp(ctx, pkt);
+		return parse_icmp(ctx, pkt, &ip.dst);
 	if (!protocol_has_ports(pkt->protocol))
 		return PASS_NOT_TRANSPORT;
 	pkt->key.src = ip.src;

@@ -127,6 +127,9 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_NO_CONNECTION;
 	if (!packet_opens(pkt))
 		return NULL;
+	*verdict = PASS_MARTIAN;
+	if (!address_is_host(&pkt->key.src))
+		return NULL;
 	*verdict = PASS_TO_TC;
 	if (!hook_is_for_host(ctx))
 		return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * LVS-NAT. In: destination := real server. Out: source := virtual service. Transport and IP checksums follow by
- * difference, TTL falls by one. The addresses' difference is known since the connection began.
+ * difference, TTL falls by one on the way to another host. The addresses' difference is known since the connection began.
  */
 #ifndef BPVS_FORWARD_NAT_H
 #define BPVS_FORWARD_NAT_H
@@ -36,8 +36,11 @@ static __always_inline void nat_ipv4(hook_ctx *ctx, const struct packet *pkt, co
 		header->saddr = end->address->word[3];
 	else
 		header->daddr = end->address->word[3];
-	header->ttl--;
-	delta = csum_fold32((__u64)end->delta + csum_delta16(bpf_htons(0x0100), 0)); /* TTL is a word's high byte */
+	delta = end->delta;
+	if (!pkt->ends_here) {
+		header->ttl--;
+		delta = csum_fold32((__u64)delta + csum_delta16(bpf_htons(0x0100), 0)); /* TTL is a word's high byte */
+	}
 	header->check = csum_apply(header->check, delta);
 }
 
@@ -48,7 +51,8 @@ static __always_inline void nat_ipv6(hook_ctx *ctx, const struct packet *pkt, co
 	if (!header)
 		return;
 	__builtin_memcpy(end->is_source ? &header->saddr : &header->daddr, end->address, sizeof(*end->address));
-	header->hop_limit--;
+	if (!pkt->ends_here)
+		header->hop_limit--;
 }
 
 static __always_inline __u32 nat_port(hook_ctx *ctx, __u32 l4, bool source, __be16 port)
