@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,9 +18,11 @@ CONNECTIONS = 1 << 15
 def _loaded() -> Iterator[Rig]:
     if os.geteuid() != 0:
         pytest.skip("needs root for BPF and network namespaces: run it with sudo")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is told to end cleans up too
     rig = Rig(CONNECTIONS)
     yield rig
     rig.close()
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture

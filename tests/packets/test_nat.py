@@ -118,9 +118,11 @@ def test_client_on_the_director(rig: Rig, path: Path) -> None:
     request = rig.run(Hook.TC, flow.request(Shape()), "lo")
     assert request.action is Action.REDIRECT
     assert not difference(request.frame, flow.to_server(Shape()))
-    reply = rig.run(Hook.TC, flow.reply(Shape(flags="SA")), "back")
-    assert reply.action is Action.REDIRECT
-    assert not difference(reply.frame, flow.to_client(Shape(flags="SA")))
+    for ttl in (0, 1, 64):
+        shape = Shape(flags="SA", ttl=ttl)
+        reply = rig.run(Hook.TC, flow.reply(shape), "back")
+        assert reply.action is Action.REDIRECT
+        assert not difference(reply.frame, flow.to_client(shape))
 
 
 def _payload_for(flow: Flow, checksum: int, sent: str) -> bytes:

@@ -210,11 +210,15 @@ def test_server_in_place_of_another_has_its_own_hop(rig: Rig, hook: Hook) -> Non
 
 
 @HOOKS
-@pytest.mark.parametrize(("path", "route"), [(NEAR, "10.8.1.0/24"), (NEAR6, "fd08:0:0:1::/64")], ids=["IPv4", "IPv6"])
-def test_mtu_of_the_route(rig: Rig, hook: Hook, path: Path, route: str) -> None:
-    path = alone(rig, replace(path, server=route.partition("/")[0][:-1] + "1"))
+@pytest.mark.parametrize(
+    ("path", "network"),
+    [(replace(NEAR, server="10.8.1.1"), "10.8.1.0/24"), (replace(NEAR6, server="fd08:1::1"), "fd08:1::/64")],
+    ids=["IPv4", "IPv6"],
+)
+def test_mtu_of_the_route(rig: Rig, hook: Hook, path: Path, network: str) -> None:
+    path = alone(rig, path)
     gateway, least = ("fd02::18", 1280) if path.is_ipv6 else ("10.2.0.18", 1000)
-    rig.ip(f"route replace {route} via {gateway} mtu lock {least}")
+    rig.ip(f"route replace {network} via {gateway} mtu lock {least}")
     flow = Flow(path, rig.port())
     assert rig.run(hook, flow.request(Shape())).is_forwarded
     assert rig.run(hook, flow.request(filling(path, least))).is_forwarded
