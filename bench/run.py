@@ -39,10 +39,9 @@ def main() -> int:
         print(f"{missing[0].name} is missing: `make setup` builds it", file=sys.stderr)
         return 2
     print(report.machine(), flush=True)
+    memory, listing = _full_table(quick)  # first: the kernel takes its time to give a table's memory back
     rows, sizes = _packets(QUICK if quick else FULL)
-    print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n", flush=True)
-    memory, listing = _full_table(quick)
-    print(f"{report.memory(memory)}\n", flush=True)
+    print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n\n{report.memory(memory)}\n", flush=True)
     print(report.commands([*commands.measure(quick), listing]))
     return 1 if any(row.fault for row in rows) else 0
 
