@@ -329,3 +329,15 @@ def test_ports_in_the_padding_identify_no_flow(rig: Rig, hook: Hook, path: Path)
         arrives = embedded(request, cut)(flow) + bytes(raw(request(flow)))[cut:]
         run = rig.run(hook, arrives, "back")
         assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_MALFORMED": 1}, arrives), cut
+
+
+@pytest.mark.parametrize("hook", Hook)
+@pytest.mark.parametrize(("path", "other"), [(TCP4, "10.2.0.1"), (TCP6, "fd02::1")], ids=["IPv4", "IPv6"])
+def test_error_for_somebody_else_than_the_client(rig: Rig, hook: Hook, path: Path, other: str) -> None:
+    """The outer destination must be the client that the embedded packet names."""
+    flow = established(rig, path)
+    header = IPv6(src=path.server, dst=other) if path.is_ipv6 else IP(src=path.server, dst=other)
+    kind = UNREACHABLE6 if path.is_ipv6 else UNREACHABLE
+    arrives = frame(mac(2, 16), mac(2, 1), header / kind / Raw(raw(request(flow))))
+    run = rig.run(hook, arrives, "back")
+    assert (run.action, run.frame) == (Action.PASS, arrives)
