@@ -21,7 +21,7 @@
 #include "bpvs/stats.h"
 
 /* The packet's connection, old or new; NULL with the verdict for a packet that has none. */
-static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *connection_of(struct packet *pkt, enum verdict *verdict)
 {
 	struct conn *conn = conn_find(pkt);
 
@@ -32,7 +32,7 @@ static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *
 			conn_end(conn, flow->slot);
 		conn = NULL;
 	}
-	return conn ? conn : conn_new(ctx, pkt, verdict);
+	return conn ? conn : conn_new(pkt, verdict);
 }
 
 /* Connections of a server that was removed go on counting down, but forward nothing (IPVS: expire_nodest_conn 0). */
@@ -95,7 +95,7 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 		return verdict;
 	if (!service_any(pkt, settings))
 		return PASS_IDLE;
-	conn = connection_of(ctx, pkt, &verdict);
+	conn = connection_of(pkt, &verdict);
 	if (!conn)
 		return verdict;
 	if (!server_is_listed(conn))

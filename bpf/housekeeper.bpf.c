@@ -32,6 +32,15 @@ struct {
 	__type(value, struct clock_value);
 } clocks SEC(".maps");
 
+/* Interfaces that carry our programs, by index. Control path only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct attachment);
+} attachments SEC(".maps");
+
 /*
  * Row 0 holds the index of `lo`. The kernel empties it when the network namespace ends, and with it `lo`: so anybody
  * can tell from outside whether the instance still has a namespace. Control path only.

@@ -16,7 +16,7 @@ OBJECT = ROOT / "src/bpvs/kernel/objects/housekeeper.bpf.o"
 OUTPUT = ROOT / "src/bpvs/kernel/_abi.py"
 STRUCTS = (
     *("attachment", "conn", "counters", "dest", "flow", "flow_key", "plan"),
-    *("rates", "runtime", "server", "service", "service_key", "settings"),
+    *("rates", "runtime", "server", "service", "service_key", "settings", "station"),
 )
 INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 

@@ -341,3 +341,16 @@ def test_error_for_somebody_else_than_the_client(rig: Rig, hook: Hook, path: Pat
     arrives = frame(mac(2, 16), mac(2, 1), header / kind / Raw(raw(request(flow))))
     run = rig.run(hook, arrives, "back")
     assert (run.action, run.frame) == (Action.PASS, arrives)
+
+
+@pytest.mark.parametrize("hook", Hook)
+def test_embedded_udp_checksum_that_comes_to_0(rig: Rig, hook: Hook) -> None:
+    """0 would mean that there is none: it is written as 0xffff, inside an error too."""
+    path = alone(rig, replace(TCP4, protocol=Protocol.UDP))
+    flow = Flow(path, rig.port())
+    rig.run(hook, flow.request(Shape()))
+    zeros = bytes(raw(flow.packet(Shape(payload=bytes(2)), path.client, flow.port, path.virtual, path.virtual_port)))
+    shape = Shape(payload=zeros[26:28])
+    arrives, leaves = Error(UNREACHABLE, shape).to_client(flow)
+    assert leaves[14 + 28 + 26 :][:2] == b"\xff\xff"
+    assert not difference(rig.run(hook, arrives, "back").frame, leaves)

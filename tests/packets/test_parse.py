@@ -24,8 +24,9 @@ from scapy.layers.l2 import ARP, GRE, LLC, Dot1Q, Dot3, Ether
 from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Packet
 
+from bpvs.director import Director
 from bpvs.model import Protocol
-from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference, frame
+from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, frame
 from tests.packets.rig import Action, Hook, Rig, mac
 
 pytestmark = pytest.mark.root
@@ -150,11 +151,36 @@ def test_six_extension_headers_are_walked_over(rig: Rig, hook: Hook) -> None:
 @pytest.mark.parametrize("station", [mac(1, 77), mac(2, 1), "ff:ff:ff:ff:ff:ff", "01:00:5e:00:00:01"])
 @pytest.mark.parametrize("path", PATHS, ids=["tcp4", "tcp6", "udp4", "udp6"])
 def test_frame_for_another_station(rig: Rig, path: Path, station: str) -> None:
-    """Promiscuous mode and flooding bring such frames: the kernel tells TC, XDP looks before it opens a connection."""
+    """Promiscuous mode and flooding bring such frames: the kernel tells TC, XDP knows its interface's address."""
     content = bytes.fromhex(station.replace(":", "")) + Flow(path, rig.port()).request(Shape())[6:]
-    for hook, verdict in ((Hook.XDP, "PASS_TO_TC"), (Hook.TC, "PASS_NOT_FOR_HOST")):
+    for hook in Hook:
         run = rig.run(hook, content)
-        assert (run.action, run.verdicts, run.frame) == (Action.PASS, {verdict: 1}, content)
+        assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_NOT_FOR_HOST": 1}, content)
+
+
+def test_frame_of_an_established_flow_for_another_station(rig: Rig) -> None:
+    """In promiscuous mode a copy comes in: it must not go out as well."""
+    flow = Flow(alone(rig, TCP4), rig.port())
+    rig.run(Hook.XDP, flow.request(Shape()))
+    content = bytes.fromhex(mac(1, 77).replace(":", "")) + flow.request(Shape(flags="A"))[6:]
+    run = rig.run(Hook.XDP, content)
+    assert (run.action, run.frame) == (Action.PASS, content)
+
+
+@pytest.mark.parametrize("hook", Hook)
+def test_ipv4_mapped_addresses_in_an_ipv6_header(rig: Rig, hook: Hook) -> None:
+    """ip6_rcv_core() drops them; their keys are those of IPv4, so the RST below would close the IPv4 connection."""
+    rig.serve(TCP4.row, TCP6.row)
+    flow = Flow(TCP4, rig.port())
+    rig.run(hook, flow.request(Shape()))
+    rig.run(hook, flow.request(Shape(flags="A")))
+    for flags, port in (("S", rig.port()), ("R", flow.port)):
+        packet = IPv6(src=f"::ffff:{CLIENT}", dst=f"::ffff:{TCP4.virtual}") / TCP(sport=port, dport=80, flags=flags)
+        content = frame(mac(1, 2), mac(1, 1), packet)
+        run = rig.run(hook, content)
+        assert (run.action, run.frame) == (Action.PASS, content), flags
+    states = {one.client_port: one.state for one in Director().connections()}
+    assert states[flow.port] == "ESTABLISHED"
 
 
 CUT = (

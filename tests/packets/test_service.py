@@ -41,7 +41,6 @@ ELSEWHERE: dict[str, Callable[[Path], Path]] = {
     "the client's own address": lambda path: replace(path, virtual=path.client),
     "the real server itself": lambda path: replace(path, virtual=path.server, virtual_port=path.server_port),
     "an address that differs in one bit": lambda path: replace(path, virtual=path.virtual[:-1] + "5"),
-    "the IPv4 address mapped into IPv6": lambda path: replace(path, client=CLIENT6, virtual="::ffff:10.0.0.105"),
 }
 
 

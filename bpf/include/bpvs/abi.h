@@ -15,6 +15,7 @@ enum limits {
 	MAX_SERVICES = 4096,  /* rows of `services`, row 0 unused */
 	MAX_DESTS = 16384,    /* rows of `dests`, row 0 unused */
 	MAX_SERVERS = 65536,  /* rows of `servers`, shared by all plans */
+	MAX_STATIONS = 4096,  /* rows of `stations`; interfaces with a higher index carry no XDP */
 	MIN_CONNS = 1024,     /* smallest connection table */
 	LOOPBACK_IFINDEX = 1, /* `lo` has this index in every network namespace */
 };
@@ -221,8 +222,12 @@ enum attachment_flags {
 	OWNS_QDISC = 4, /* the clsact qdisc is ours too */
 };
 struct attachment {
-	__u32 flags;     /* enum attachment_flags; noted before it is done, so that nothing is forgotten */
-	__u8 station[6]; /* the interface's MAC address */
+	__u32 flags; /* enum attachment_flags, 0: looked at and left alone; noted before it is done */
+};
+
+/* The MAC address of an interface that carries XDP; zero: not known. */
+struct station {
+	__u8 mac[6];
 	__u8 pad[2];
 };
 
@@ -243,12 +248,12 @@ enum verdict {
 	PASS_NOT_IP = 2,        /* neither IPv4 nor IPv6, or a VLAN tag: its own interface will see it */
 	PASS_NOT_FOR_HOST = 3,  /* the frame is addressed to another station */
 	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP or an ICMP error */
-	PASS_MALFORMED = 5,     /* shorter than its headers claim */
+	PASS_MALFORMED = 5,     /* shorter than its headers claim, or with an IPv4 address in an IPv6 header */
 	PASS_FRAGMENT = 6,      /* ports unknown */
 	PASS_NO_SERVICE = 7,    /* neither a connection nor a virtual service */
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, or client port 20 */
+	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
 	PASS_MARTIAN = 10, /* a first packet whose source is nobody's: multicast, broadcast, loopback, unspecified */
-	PASS_TO_TC = 9,    /* XDP leaves it to TC: local client, or neighbour to be resolved */
 
 	DROP_NO_SERVER = 32,      /* no real server with a weight above 0 */
 	DROP_SERVER_REMOVED = 33, /* connection of a server that is no longer listed */

@@ -14,15 +14,10 @@ static __always_inline __u64 clock_ns(void)
 	return bpf_ktime_get_coarse_ns();
 }
 
-/* Units of 2^20 ns (1.05 ms), wrapping after 52 days; compare with clock_is_past(). */
+/* Units of 2^20 ns (1.05 ms), wrapping after 52 days: only differences mean something. */
 static __always_inline __u32 clock_ms(__u64 ns)
 {
 	return ns >> 20;
-}
-
-static __always_inline int clock_is_past(__u32 now_ms, __u32 until_ms)
-{
-	return (__s32)(now_ms - until_ms) >= 0;
 }
 
 #endif

@@ -33,13 +33,6 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
-/* hook_admit() made sure. */
-static __always_inline bool hook_is_for_host(hook_ctx *ctx)
-{
-	(void)ctx;
-	return true;
-}
-
 static __always_inline bool hook_from_local_client(hook_ctx *ctx)
 {
 	return ctx->ingress_ifindex == LOOPBACK_IFINDEX;

@@ -18,25 +18,21 @@ static __always_inline void hook_pull(hook_ctx *ctx)
 	(void)ctx;
 }
 
+/* In promiscuous mode the interface brings frames for other stations too. */
 static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 {
-	(void)ctx;
-	return FORWARDED;
-}
-
-/* Is the frame addressed to this interface? If it moved to another address, TC knows. */
-static __always_inline bool hook_is_for_host(hook_ctx *ctx)
-{
 	__u32 ifindex = ctx->ingress_ifindex;
-	struct attachment *attachment = bpf_map_lookup_elem(&attachments, &ifindex);
+	struct station *station = bpf_map_lookup_elem(&stations, &ifindex);
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	__u8 differs = 0, known = 0;
 
-	if (!attachment || !eth)
-		return !attachment;
-	for (int i = 0; i < ETH_ALEN; i++)
-		if (eth->h_dest[i] != attachment->station[i])
-			return false;
-	return true;
+	if (!station || !eth)
+		return PASS_NOT_IP;
+	for (int i = 0; i < ETH_ALEN; i++) {
+		differs |= eth->h_dest[i] ^ station->mac[i];
+		known |= station->mac[i];
+	}
+	return known && differs ? PASS_NOT_FOR_HOST : FORWARDED;
 }
 
 static __always_inline bool hook_from_local_client(hook_ctx *ctx)

@@ -22,11 +22,16 @@ static __always_inline __u32 icmp_store16(hook_ctx *ctx, __u32 offset, __u16 val
 	return delta;
 }
 
-static __always_inline __u32 icmp_correct(hook_ctx *ctx, __u32 offset, __u32 delta)
+/* Changes a checksum by delta. In UDP 0 means "none", so a sum of 0 is written as its other form there. */
+static __always_inline __u32 icmp_correct(hook_ctx *ctx, __u32 offset, __u32 delta, bool udp)
 {
 	__u16 *at = packet_at(ctx, offset, sizeof(*at));
+	__u16 sum;
 
-	return at ? icmp_store16(ctx, offset, csum_apply(*at, delta)) : 0;
+	if (!at || (udp && !*at))
+		return 0;
+	sum = csum_apply(*at, delta);
+	return icmp_store16(ctx, offset, udp && !sum ? 0xffff : sum);
 }
 
 /* Writes an address into the IP header at l3; *known is its delta. What it adds to a sum over the header. */
@@ -48,7 +53,7 @@ static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, 
 		*known = csum_delta_address(&old, address);
 		hook_store(ctx, offset, &address->word[3], sizeof(*word));
 		/* the header's checksum takes up what the address brought: nothing is left for sums around it */
-		icmp_correct(ctx, l3 + __builtin_offsetof(struct iphdr, check), *known);
+		icmp_correct(ctx, l3 + __builtin_offsetof(struct iphdr, check), *known, false);
 		return 0;
 	}
 	offset = l3 + (source ? __builtin_offsetof(struct ipv6hdr, saddr) : __builtin_offsetof(struct ipv6hdr, daddr));
@@ -71,7 +76,7 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 		return;
 	}
 	hook_store(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, ttl), &ttl, 1);
-	icmp_correct(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, check), csum_delta16(bpf_htons(0x0100), 0));
+	icmp_correct(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, check), csum_delta16(bpf_htons(0x0100), 0), false);
 }
 
 /* The embedded packet travels the other way: its end of the flow stands on the other side. */
@@ -79,15 +84,12 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 {
 	__u32 check = pkt->inner_l4 + nat_check_offset(pkt->key.protocol);
 	__u32 address = 0, delta, port;
-	__u16 *sum;
 
 	delta = icmp_address(ctx, pkt->family, pkt->inner_l3, !end->is_source, end->address, &address);
 	port = icmp_store16(ctx, pkt->inner_l4 + (end->is_source ? 2 : 0), end->port);
-	if (check + sizeof(*sum) > pkt->l3 + pkt->length) /* what follows is padding */
+	if (check + sizeof(__u16) > pkt->l3 + pkt->length) /* what follows is padding */
 		return csum_fold32((__u64)delta + port);
-	sum = packet_at(ctx, check, sizeof(*sum));
-	if (sum && (*sum || pkt->key.protocol == IPPROTO_TCP))
-		port += icmp_correct(ctx, check, csum_fold32((__u64)address + port));
+	port += icmp_correct(ctx, check, csum_fold32((__u64)address + port), pkt->key.protocol == IPPROTO_UDP);
 	return csum_fold32((__u64)delta + port);
 }
 
@@ -104,7 +106,7 @@ __noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn
 	checked = icmp_address(ctx, pkt->family, pkt->l3, end.is_source, end.address,
 			       &outer); /* ICMPv6 sums the outer addresses too */
 	delta = csum_fold32((__u64)icmp_inner(ctx, pkt, &end) + checked);
-	icmp_correct(ctx, pkt->l4 + 2, delta);
+	icmp_correct(ctx, pkt->l4 + 2, delta, false);
 	return 0;
 }
 

@@ -121,14 +121,14 @@ struct {
 	__type(value, struct runtime);
 } runtime SEC(".maps");
 
-/* Interfaces that carry our programs, by index. Control path writes; XDP reads the station for a new connection. */
+/* Interfaces with XDP, by index: frames for other stations are none of ours. Control path writes, XDP reads each packet. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 4096);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_STATIONS);
 	__type(key, __u32);
-	__type(value, struct attachment);
-} attachments SEC(".maps");
+	__type(value, struct station);
+} stations SEC(".maps");
 
 /* Packets by enum verdict. Data path writes, `bpvs status` reads. */
 struct {

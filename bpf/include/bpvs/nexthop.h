@@ -75,7 +75,7 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 
 static __always_inline bool hop_is_fresh(const struct hop *hop)
 {
-	return hop->ifindex && !clock_is_past(clock_ms(clock_ns()), hop->until);
+	return hop->ifindex && hop->until - clock_ms(clock_ns()) <= HOP_FRESH; /* past: wraps to a large number */
 }
 
 #endif

@@ -82,6 +82,8 @@ static __always_inline enum verdict parse_ipv6(hook_ctx *ctx, __u32 l3, struct i
 		return PASS_MALFORMED;
 	ip->src = address_ipv6(&header->saddr);
 	ip->dst = address_ipv6(&header->daddr);
+	if (address_is_ipv4(&ip->src) || address_is_ipv4(&ip->dst)) /* never on the wire, and it would pass for IPv4 */
+		return PASS_MALFORMED;
 	ip->length = bpf_ntohs(header->payload_len) + sizeof(*header);
 	ip->ttl = header->hop_limit;
 	next = header->nexthdr;

@@ -116,7 +116,7 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 }
 
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
-static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *verdict)
 {
 	struct service *service = service_find(pkt);
 	struct server *server;
@@ -129,9 +129,6 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 		return NULL;
 	*verdict = PASS_MARTIAN;
 	if (!address_is_host(&pkt->key.src))
-		return NULL;
-	*verdict = PASS_TO_TC;
-	if (!hook_is_for_host(ctx))
 		return NULL;
 	*verdict = DROP_NO_SERVER;
 	server = schedule(service_plan(service));

@@ -135,7 +135,7 @@ def _known(instance: Instance) -> dict[int, int]:
 
 def _note(instance: Instance, link: Link, flags: int) -> None:
     """Write down what is about to be done, so that a command that is killed leaves nothing unknown behind."""
-    instance.attachments[_WORD.pack(link.index)] = _abi.ATTACHMENT.pack(flags=flags, station=link.mac)
+    instance.attachments[_WORD.pack(link.index)] = _abi.ATTACHMENT.pack(flags=flags)
 
 
 def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], mode: str) -> None:
@@ -166,6 +166,7 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
             library.detach_xdp(link.index, program, _XDP_MODE)
             _note(instance, link, flags & ~_abi.ATTACHED_XDP)
         return
+    instance.stations.write(link.index, _abi.STATION.pack(mac=link.mac))
     if is_ours and link.xdp_program:
         return
     _note(instance, link, flags | _abi.ATTACHED_XDP)
@@ -179,7 +180,7 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
 
 def _wants_xdp(link: Link, mode: str, *, is_ours: bool) -> bool:
     """Whether the interface shall carry XDP; in mode auto never where somebody else's program is."""
-    if link.is_loopback or mode == "tc":
+    if link.is_loopback or mode == "tc" or link.index >= _abi.MAX_STATIONS:
         return False
     if mode == "xdp":
         return True

@@ -106,6 +106,11 @@ class Instance:
         return self._array("service_rates", _abi.RATES)
 
     @property
+    def stations(self) -> ArrayMap:
+        """struct station by interface index."""
+        return self._array("stations", _abi.STATION)
+
+    @property
     def service_ids(self) -> HashMap:
         """Service key to row."""
         return HashMap(self._descriptor("service_ids"))
