@@ -49,9 +49,9 @@ static __always_inline bool ends_here(const struct packet *pkt, const struct con
 }
 
 /* The remembered hop for the packet's direction. */
-static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn *conn)
+static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn *conn, struct lane *lane)
 {
-	return pkt->direction == DIR_IN ? bpf_map_lookup_elem(&dest_hops, &conn->dest) : &conn->back;
+	return pkt->direction == DIR_IN ? &lane->hop : &conn->back;
 }
 
 static __always_inline enum verdict hop_find(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct hop *hop,
@@ -70,9 +70,9 @@ static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct
 	return !hop->ifindex || pkt->length <= hop->mtu || hook_is_segmented_later(ctx);
 }
 
-static __always_inline void forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn)
+static __always_inline void forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct lane *lane)
 {
-	count_packet(pkt, conn->dest);
+	count_packet(pkt, lane);
 	if (pkt->is_error) {
 		forward_icmp(ctx, pkt, conn);
 		return;
@@ -88,6 +88,7 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 	struct neighbour neighbour = {};
 	enum verdict verdict;
 	struct conn *conn;
+	struct lane *lane;
 	struct hop *hop;
 
 	verdict = parse(ctx, pkt);
@@ -100,25 +101,26 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 		return verdict;
 	if (!server_is_listed(conn))
 		return DROP_SERVER_REMOVED;
+	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
+	if (!lane)
+		return DROP_SERVER_REMOVED;
 	pkt->ends_here = ends_here(pkt, conn);
 	if (pkt->ends_here) {
 		if (!HOOK_IS_COMPLETE)
 			return PASS_TO_TC;
-		forward(ctx, pkt, conn);
+		forward(ctx, pkt, conn, lane);
 		*action = hook_send_local(ctx);
 		return FORWARDED;
 	}
 	if (pkt->ttl <= 1)
 		return DROP_TTL;
-	hop = hop_of(pkt, conn);
-	if (!hop)
-		return DROP_NO_ROUTE;
+	hop = hop_of(pkt, conn, lane);
 	verdict = hop_find(ctx, pkt, conn, hop, &neighbour);
 	if (verdict)
 		return verdict;
 	if (!fits(ctx, pkt, hop))
 		return DROP_TOO_BIG;
-	forward(ctx, pkt, conn);
+	forward(ctx, pkt, conn, lane);
 	if (hop->ifindex)
 		*action = hook_send(ctx, hop);
 	if (neighbour.ifindex)

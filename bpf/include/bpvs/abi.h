@@ -131,6 +131,12 @@ struct counters {
 	__u64 out_bytes;
 };
 
+/* What each CPU keeps of a real server: what it counted there, and the next hop toward it. One cache line. */
+struct lane {
+	struct counters counters;
+	struct hop hop;
+};
+
 /*
  * How a service distributes: written whole while nobody looks at it, then shown by one store to service.current.
  * `turn` alone moves afterwards; only the data path moves it.

@@ -93,6 +93,13 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 	return 0;
 }
 
+/* Nearly every packet: ACK alone on an established connection changes nothing. */
+static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
+{
+	return pkt->protocol == IPPROTO_TCP && (old & CONN_STATE) == STATE_ESTABLISHED &&
+	       (pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
 /* conn.state after a packet in the given direction, connection counts not yet changed. */
 static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old)
 {
@@ -120,7 +127,7 @@ static __always_inline void conn_touch(const struct packet *pkt, struct conn *co
 {
 	__u64 now = clock_ns();
 	__u32 old = conn->state;
-	__u32 new = conn_next_state(pkt, old);
+	__u32 new = conn_goes_on(pkt, old) ? old : conn_next_state(pkt, old);
 
 	if (new != old && old & CONN_USED && __sync_val_compare_and_swap(&conn->state, old, new) == old) {
 		conn_recount(conn, old, new);

@@ -17,10 +17,9 @@ static __always_inline __u32 csum_fold32(__u64 sum)
 
 static __always_inline __u16 csum_fold16(__u64 sum)
 {
-	sum = csum_fold32(sum);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32 & 0xffff) + (sum >> 48);
 	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
+	return (sum & 0xffff) + (sum >> 16);
 }
 
 static __always_inline __u32 csum_delta_address(const struct address *from, const struct address *to)
@@ -37,10 +36,10 @@ static __always_inline __u32 csum_delta16(__u16 from, __u16 to)
 	return (__u32)to + (__u16)~from;
 }
 
-/* The checksum field after a change by delta. */
-static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
+/* The checksum field after a change by delta, or by a sum of deltas. */
+static __always_inline __u16 csum_apply(__u16 check, __u64 delta)
 {
-	return ~csum_fold16((__u64)(__u16)~check + delta);
+	return ~csum_fold16((__u16)~check + delta);
 }
 
 #endif

@@ -27,10 +27,12 @@ struct sum {
 
 static long sum_step(__u32 cpu, struct sum *sum)
 {
-	struct counters *counters = bpf_map_lookup_percpu_elem(&traffic, &sum->dest, cpu);
+	struct lane *lane = bpf_map_lookup_percpu_elem(&traffic, &sum->dest, cpu);
+	const struct counters *counters;
 
-	if (!counters) /* no such CPU: the last one was before */
+	if (!lane) /* no such CPU: the last one was before */
 		return 1;
+	counters = &lane->counters;
 	sum->total.connections += counters->connections;
 	sum->total.in_packets += counters->in_packets;
 	sum->total.out_packets += counters->out_packets;

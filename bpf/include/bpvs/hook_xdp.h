@@ -62,7 +62,7 @@ static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet
 
 	if (!check || (pkt->protocol == IPPROTO_UDP && !*check))
 		return;
-	sum = csum_apply(*check, csum_fold32((__u64)address_delta + port_delta));
+	sum = csum_apply(*check, (__u64)address_delta + port_delta);
 	*check = pkt->protocol == IPPROTO_UDP && !sum ? 0xffff : sum;
 }
 

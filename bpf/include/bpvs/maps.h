@@ -70,21 +70,16 @@ struct {
 	__type(value, struct dest);
 } dests SEC(".maps");
 
-/* Traffic of each real server. Data path writes, once a packet; listings and the estimator read. */
+/*
+ * Counters of each real server and the next hop toward it. Data path writes, once a packet; listings and the estimator
+ * read the counters, the control path clears both.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MAX_DESTS);
 	__type(key, __u32);
-	__type(value, struct counters);
+	__type(value, struct lane);
 } traffic SEC(".maps");
-
-/* Next hop toward each real server. Data path only. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, MAX_DESTS);
-	__type(key, __u32);
-	__type(value, struct hop);
-} dest_hops SEC(".maps");
 
 /* Rates of the real servers and of the services. The housekeeper writes, listings read, `-Z` clears. */
 struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a packet goes next: the FIB's answer, remembered for HOP_FRESH. Toward a real server each CPU remembers one per
- * server (`dest_hops`), toward the client the connection does (conn.back).
+ * server (`traffic`), toward the client the connection does (conn.back).
  */
 #ifndef BPVS_NEXTHOP_H
 #define BPVS_NEXTHOP_H

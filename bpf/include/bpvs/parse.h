@@ -72,11 +72,35 @@ static __always_inline enum verdict parse_ipv4(hook_ctx *ctx, __u32 l3, struct i
 	return FORWARDED;
 }
 
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == NEXTHDR_HOP || next == NEXTHDR_ROUTING || next == NEXTHDR_DEST || next == NEXTHDR_FRAGMENT;
+}
+
+/*
+ * Walks over extension headers: offset of what follows them << 8 | its protocol, or minus the verdict. Not static: the
+ * verifier then looks at it once and forgets the many ways through.
+ */
+__noinline int parse_extensions(hook_ctx *ctx, __u32 at, __u8 next)
+{
+	for (int i = 0; i < MAX_EXTENSIONS && is_extension(next); i++) {
+		struct ipv6_extension *extension;
+
+		if (next == NEXTHDR_FRAGMENT)
+			return -PASS_FRAGMENT;
+		extension = packet_at(ctx, at, sizeof(*extension));
+		if (!extension)
+			return -PASS_MALFORMED;
+		next = extension->next;
+		at += (extension->length + 1) * 8;
+	}
+	return at << 8 | next;
+}
+
 static __always_inline enum verdict parse_ipv6(hook_ctx *ctx, __u32 l3, struct ip_info *ip)
 {
 	struct ipv6hdr *header = packet_at(ctx, l3, sizeof(*header));
-	__u32 at = l3 + sizeof(*header);
-	__u8 next;
+	int found;
 
 	if (!header || header->version != 6)
 		return PASS_MALFORMED;
@@ -86,30 +110,20 @@ static __always_inline enum verdict parse_ipv6(hook_ctx *ctx, __u32 l3, struct i
 		return PASS_MALFORMED;
 	ip->length = bpf_ntohs(header->payload_len) + sizeof(*header);
 	ip->ttl = header->hop_limit;
-	next = header->nexthdr;
-	for (int i = 0; i < MAX_EXTENSIONS; i++) {
-		struct ipv6_extension *extension;
-
-		if (next == NEXTHDR_FRAGMENT)
-			return PASS_FRAGMENT;
-		if (next != NEXTHDR_HOP && next != NEXTHDR_ROUTING && next != NEXTHDR_DEST)
-			break;
-		extension = packet_at(ctx, at, sizeof(*extension));
-		if (!extension)
-			return PASS_MALFORMED;
-		next = extension->next;
-		at += (extension->length + 1) * 8;
-	}
-	ip->l4 = at;
-	ip->protocol = next;
+	ip->l4 = l3 + sizeof(*header);
+	ip->protocol = header->nexthdr;
+	if (!is_extension(ip->protocol))
+		return FORWARDED;
+	found = parse_extensions(ctx, ip->l4, ip->protocol);
+	if (found < 0)
+		return -found;
+	ip->l4 = found >> 8;
+	ip->protocol = found;
 	return FORWARDED;
 }
 
-/* Not static: the verifier then looks at it once and forgets the many ways through. */
-__noinline int parse_ip(hook_ctx *ctx, __u8 family, __u32 l3, struct ip_info *ip)
+static __always_inline enum verdict parse_ip(hook_ctx *ctx, __u8 family, __u32 l3, struct ip_info *ip)
 {
-	if (!ip)
-		return PASS_MALFORMED;
 	return family == FAMILY_IPV4 ? parse_ipv4(ctx, l3, ip) : parse_ipv6(ctx, l3, ip);
 }
 
@@ -138,12 +152,14 @@ static __always_inline bool icmp_is_error(__u8 family, __u8 type)
 	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_EXPIRED;
 }
 
-static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt, const struct address *receiver)
+/* The key still holds the error's own addresses. Not static either. */
+__noinline int parse_icmp(hook_ctx *ctx, struct packet *pkt)
 {
-	struct icmp_header *header = packet_at(ctx, pkt->l4, sizeof(*header));
+	struct icmp_header *header;
 	struct ip_info inner = {};
 	enum verdict verdict;
 
+	header = pkt ? packet_at(ctx, pkt->l4, sizeof(*header)) : NULL;
 	if (!header)
 		return PASS_MALFORMED;
 	if (!icmp_is_error(pkt->family, header->type))
@@ -155,7 +171,7 @@ static __always_inline enum verdict parse_icmp(hook_ctx *ctx, struct packet *pkt
 		return verdict;
 	if (!protocol_has_ports(inner.protocol))
 		return PASS_NOT_TRANSPORT;
-	if (!address_equal(&inner.src, receiver)) /* an error goes to whoever sent the packet */
+	if (!address_equal(&inner.src, &pkt->key.dst)) /* an error goes to whoever sent the packet */
 		return PASS_MALFORMED;
 	if (inner.l4 + TRANSPORT_LEAST > pkt->l3 + pkt->length)
 		return PASS_MALFORMED;
@@ -186,14 +202,13 @@ static __always_inline bool is_icmp(const struct packet *pkt)
 	return pkt->protocol == (pkt->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* Not static either. */
-__noinline int parse(hook_ctx *ctx, struct packet *pkt)
+static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 {
 	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
 	struct ip_info ip = {};
 	enum verdict verdict;
 
-	if (!pkt || !eth)
+	if (!eth)
 		return PASS_NOT_IP;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
 		pkt->family = FAMILY_IPV4;
@@ -213,12 +228,12 @@ __noinline int parse(hook_ctx *ctx, struct packet *pkt)
 		return PASS_MALFORMED;
 	pkt->protocol = ip.protocol;
 	pkt->ttl = ip.ttl;
-	if (is_icmp(pkt))
-		return parse_icmp(ctx, pkt, &ip.dst);
-	if (!protocol_has_ports(pkt->protocol))
-		return PASS_NOT_TRANSPORT;
 	pkt->key.src = ip.src;
 	pkt->key.dst = ip.dst;
+	if (is_icmp(pkt))
+		return parse_icmp(ctx, pkt);
+	if (!protocol_has_ports(pkt->protocol))
+		return PASS_NOT_TRANSPORT;
 	pkt->key.protocol = ip.protocol;
 	return parse_transport(ctx, pkt);
 }

@@ -17,8 +17,11 @@
 
 #define TURN_ATTEMPTS 8 /* CPUs in each other's way more often than that share a turn */
 
-static __always_inline __u32 schedule_once(const struct plan *plan, __u64 turn, __u64 *next)
+/* Not static: the verifier then looks at the schedulers once, not once an attempt. */
+__noinline __u32 schedule_once(const struct plan *plan, __u64 turn, __u64 *next)
 {
+	if (!plan || !next)
+		return NO_SERVER;
 	switch (plan->scheduler) {
 	case SCHED_RR:
 		return sched_rr(plan, turn, next);

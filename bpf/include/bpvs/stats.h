@@ -8,18 +8,16 @@
 
 static __always_inline void count_connection(__u32 dest)
 {
-	struct counters *counters = bpf_map_lookup_elem(&traffic, &dest);
+	struct lane *lane = bpf_map_lookup_elem(&traffic, &dest);
 
-	if (counters)
-		counters->connections++;
+	if (lane)
+		lane->counters.connections++;
 }
 
-static __always_inline void count_packet(const struct packet *pkt, __u32 dest)
+static __always_inline void count_packet(const struct packet *pkt, struct lane *lane)
 {
-	struct counters *counters = bpf_map_lookup_elem(&traffic, &dest);
+	struct counters *counters = &lane->counters;
 
-	if (!counters)
-		return;
 	if (pkt->direction == DIR_IN) {
 		counters->in_packets++;
 		counters->in_bytes += pkt->length;

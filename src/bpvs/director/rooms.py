@@ -42,7 +42,6 @@ class Rooms:
         self._instance = instance
         self._settings = instance.settings
         self._traffic = instance.traffic
-        self._hops = instance.dest_hops
         self._services = {row.row for row in rows.values()}
         self._known = {
             row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()
@@ -147,7 +146,6 @@ class Rooms:
         if dest in self._untouched:
             return
         self._traffic.clear(dest)
-        self._hops.clear(dest)
         self._instance.dest_rates.write(dest, bytes(_abi.RATES.size))
 
     def _forget_counters(self, dest: int) -> None:

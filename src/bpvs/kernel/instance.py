@@ -122,13 +122,8 @@ class Instance:
 
     @property
     def traffic(self) -> PerCpuArray:
-        """struct counters of each real server."""
-        return PerCpuArray(self._descriptor("traffic"))
-
-    @property
-    def dest_hops(self) -> PerCpuArray:
-        """struct hop of each real server, only to be cleared."""
-        return PerCpuArray(self._descriptor("dest_hops"))
+        """struct lane of each real server: its counters; the hop is only cleared with them."""
+        return PerCpuArray(self._descriptor("traffic"), _abi.COUNTERS.size // 8)
 
     @property
     def verdicts(self) -> PerCpuArray:

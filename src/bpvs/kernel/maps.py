@@ -100,12 +100,16 @@ class HashMap:
 
 
 class PerCpuArray:
-    """An array with one struct of 64-bit counters for each possible CPU; read as sums."""
+    """An array with one struct for each possible CPU, which begins with 64-bit counters; read as sums.
 
-    def __init__(self, fd: int) -> None:
+    `counters`: how many, 0 for a struct of nothing else.
+    """
+
+    def __init__(self, fd: int, counters: int = 0) -> None:
         self._fd = fd
         size = bpf.information(fd)[3]
-        self._fields = size // 8
+        self._stride = size // 8
+        self._fields = counters or self._stride
         self._cpus = bpf.possible_cpus()
         self._size = size * self._cpus
 
@@ -124,7 +128,7 @@ class PerCpuArray:
 
     def _sum(self, values: bytes, at: int) -> tuple[int, ...]:
         words = struct.unpack_from(f"={self._size // 8}Q", values, at)
-        return tuple(sum(words[field :: self._fields]) for field in range(self._fields))
+        return tuple(sum(words[field :: self._stride]) for field in range(self._fields))
 
 
 def open_map(folder: str, name: str) -> int:

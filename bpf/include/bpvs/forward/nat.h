@@ -28,7 +28,7 @@ static __always_inline struct endpoint nat_endpoint(const struct packet *pkt, co
 static __always_inline void nat_ipv4(hook_ctx *ctx, const struct packet *pkt, const struct endpoint *end)
 {
 	struct iphdr *header = packet_at(ctx, pkt->l3, sizeof(*header));
-	__u32 delta;
+	__u64 delta;
 
 	if (!header)
 		return;
@@ -39,7 +39,7 @@ static __always_inline void nat_ipv4(hook_ctx *ctx, const struct packet *pkt, co
 	delta = end->delta;
 	if (!pkt->ends_here) {
 		header->ttl--;
-		delta = csum_fold32((__u64)delta + csum_delta16(bpf_htons(0x0100), 0)); /* TTL is a word's high byte */
+		delta += csum_delta16(bpf_htons(0x0100), 0); /* TTL is a word's high byte */
 	}
 	header->check = csum_apply(header->check, delta);
 }
