@@ -15,16 +15,28 @@ from bpvs.model.address import V4_MAPPED_PREFIX
 
 _CHUNK = 4096  # rows copied at once
 _NS = 1_000_000_000
-_STATES = {number: name.removeprefix("STATE_") for number, name in _abi.CONN_STATE_NAMES.items()}
-_NEW_SHOWN_AS = "NONE"
+_PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
+_STATES = {number: name.removeprefix("STATE_") for number, name in _abi.CONN_STATE_NAMES.items()} | {
+    _abi.STATE_NEW: "NONE"  # IPVS has no name for it
+}
 _FIELDS = (
     *("client", "virtual", "server", "client_port", "virtual_port", "server_port"),
     *("protocol", "seen", "state"),
 )
 
 
+class _Addresses(dict[bytes, Address]):
+    """Addresses by their 16 bytes, each made once: a million connections share few of them."""
+
+    def __missing__(self, mapped: bytes) -> Address:
+        family = Family.IPV4 if mapped.startswith(V4_MAPPED_PREFIX) else Family.IPV6
+        address = self[mapped] = Address.from_mapped(family, mapped)
+        return address
+
+
 def read_connections(instance: Instance) -> Iterator[Connection]:
     """Every connection, in the order of its row; those that begin or end meanwhile may be missing or shown."""
+    addresses = _Addresses()
     timeouts = _timeouts(instance)
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
@@ -34,17 +46,17 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
             if not state & _abi.CONN_USED:
                 continue
             number = state & _abi.CONN_STATE
-            family = Family.IPV4 if virtual.startswith(V4_MAPPED_PREFIX) else Family.IPV6
+            left = timeouts[number] - (now - seen) / _NS
             yield Connection(
-                Protocol(protocol),
-                Address.from_mapped(family, client),
+                _PROTOCOLS[protocol],
+                addresses[client],
                 ntohs(client_port),
-                Address.from_mapped(family, virtual),
+                addresses[virtual],
                 ntohs(virtual_port),
-                Address.from_mapped(family, server),
+                addresses[server],
                 ntohs(server_port),
-                _NEW_SHOWN_AS if number == _abi.STATE_NEW else _STATES[number],
-                max(0.0, timeouts[number] - (now - seen) / _NS),
+                _STATES[number],
+                left if left > 0 else 0.0,
             )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from bpvs.model.address import Address
 from bpvs.model.service import Protocol
-from bpvs.model.value import dataclass
+from bpvs.model.value import dataclass, record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Connection:
     """One entry of the connection table.
 

@@ -12,8 +12,26 @@ TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds 
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass  # noqa: PLC0414 - the way to re-export a name
+    from typing import TypeVar, dataclass_transform
+
+    Kind = TypeVar("Kind")
+
+    @dataclass_transform(frozen_default=True)
+    def record(plain: type[Kind]) -> type[Kind]:
+        """What a type checker sees of the decorator below."""
 else:
+    from collections import namedtuple
     from operator import attrgetter
+
+    def record(plain):
+        """A value class that is made by the million: a tuple, which takes a third of the time to make."""
+        names = tuple(plain.__annotations__)
+        defaults = [vars(plain)[name] for name in names if name in vars(plain)]
+        made = namedtuple(  # noqa: PYI024 - typing's form costs the import of typing
+            plain.__name__, names, defaults=defaults, module=plain.__module__
+        )
+        made.__doc__ = plain.__doc__
+        return made
 
     class _Fields:
         """Stands in for `__dataclass_fields__` until the first look at it."""

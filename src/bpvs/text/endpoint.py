@@ -73,27 +73,31 @@ class EndpointPrinter:
     def __init__(self, resolver: Resolver | None = None) -> None:
         self._resolver = resolver
         # Listings repeat the same hosts and ports; every look-up may go through the network.
-        self._hosts: dict[Address, str] = {}
-        self._ports: dict[tuple[int, Protocol | None], str] = {}
+        self._hosts: dict[bytes, str] = {}
+        self._ports: dict[tuple[int, Protocol], str] = {}
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether everything is printed as numbers."""
+        return self._resolver is None
 
     def text(self, address: Address, port: int, protocol: Protocol | None) -> str:
         """At most 59 characters, the rest is cut."""
-        if self._resolver is None:
-            return f"[{address}]:{port}" if address.is_ipv6 else f"{address}:{port}"
-        host = self._hosts.get(address)
+        return f"{self.host(address)}:{self.port(port, protocol)}"[:NAME_ROOM]
+
+    def host(self, address: Address) -> str:
+        """The part before the port."""
+        host = self._hosts.get(address.packed)
         if host is None:
-            host = self._hosts[address] = self._host(address, self._resolver)
+            name = (self._resolver.host_of(address) if self._resolver else None) or str(address)
+            host = self._hosts[address.packed] = f"[{name}]" if address.is_ipv6 else name
+        return host
+
+    def port(self, port: int, protocol: Protocol | None) -> int | str:
+        """The part after the colon."""
+        if self._resolver is None or protocol is None:
+            return port
         service = self._ports.get((port, protocol))
         if service is None:
-            service = self._ports[port, protocol] = self._port(port, protocol, self._resolver)
-        return f"{host}:{service}"[:NAME_ROOM]
-
-    @staticmethod
-    def _host(address: Address, resolver: Resolver) -> str:
-        name = resolver.host_of(address) or str(address)
-        return f"[{name}]" if address.is_ipv6 else name
-
-    @staticmethod
-    def _port(port: int, protocol: Protocol | None, resolver: Resolver) -> str:
-        name = resolver.service_of(port, protocol) if protocol is not None else None
-        return name or str(port)
+            service = self._ports[port, protocol] = self._resolver.service_of(port, protocol) or str(port)
+        return service
