@@ -61,10 +61,12 @@ class Director:
 
     def table(self) -> Table:
         """A copy of the table as it is now."""
+        instance = self._settled()
+        if instance is None:
+            return Table()
         from bpvs.director.rows import read_rows, table_of
 
-        instance = self._settled()
-        return table_of(read_rows(instance), None) if instance else Table()
+        return table_of(read_rows(instance), None)
 
     def change(self) -> Change:
         """A table to be changed in a `with` block.
@@ -76,10 +78,12 @@ class Director:
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """Counters, rates and connection counts of everything in the table."""
+        instance = self._settled()
+        if instance is None:
+            return {}
         from bpvs.director.rows import read_status
 
-        instance = self._settled()
-        return read_status(instance) if instance else {}
+        return read_status(instance)
 
     def connections(self) -> Iterator[Connection]:
         """The connections, in no particular order."""

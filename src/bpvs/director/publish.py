@@ -100,6 +100,7 @@ def _show(instance: Instance, rooms: Rooms, before: Row | None, key: ServiceKey,
     servers = tuple(table.servers(key))
     row = before.row if before else rooms.service_row()
     dests = [rooms.dest(row, key, server, before) for server in servers]
+    rooms.clean()
     current = 1 - before.current if before else 0
     plan = _plan(instance, rooms, table.service(key), servers, dests, before, table)
     instance.services.write(row, plan, PLAN_AT + current * _abi.PLAN.size)

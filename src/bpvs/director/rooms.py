@@ -51,6 +51,7 @@ class Rooms:
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
         self._untouched: set[int] = set()
+        self._used: list[int] = []
         self._idle: list[int] = []
         self._scan_dests()
 
@@ -105,6 +106,11 @@ class Rooms:
         self._instance.dests.store(dest, "flags", flags | _abi.DEST_LISTED)
         return dest
 
+    def clean(self) -> None:
+        """Clear the counters of rows that served other servers before; to be called before a plan shows them."""
+        self._traffic.clear(self._used)
+        self._used.clear()
+
     def traffic(self, dest: int) -> Counters:
         """What a real server counted since its row was first used."""
         if dest in self._untouched:
@@ -145,7 +151,8 @@ class Rooms:
         )
         if dest in self._untouched:
             return
-        self._traffic.clear(dest)
+        self._used.append(dest)
+        self._untouched.add(dest)
         self._instance.dest_rates.write(dest, bytes(_abi.RATES.size))
 
     def _forget_counters(self, dest: int) -> None:

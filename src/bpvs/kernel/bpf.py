@@ -7,12 +7,13 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Sequence
 
 _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351, "ppc64le": 361}
 
 _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _MAP_DELETE_ELEM, _MAP_GET_NEXT_KEY = 1, 2, 3, 4
 _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN, _OBJ_GET_INFO_BY_FD = 6, 7, 10, 15
-_MAP_LOOKUP_BATCH = 24
+_MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 24, 26
 
 BPF_ANY, BPF_NOEXIST, BPF_EXIST = 0, 1, 2
 
@@ -127,6 +128,13 @@ def lookup_array(fd: int, count: int, value_size: int) -> bytes:
         if error.errno != errno.ENOENT:  # ENOENT: the end of the map was reached
             raise
     return values.raw
+
+
+def update_array(fd: int, rows: Sequence[int], value: bytes) -> None:
+    """Set some rows of an array map (also per-CPU) to the same value in one call; OSError."""
+    indexes = _buffer(struct.pack(f"={len(rows)}I", *rows))
+    values = _buffer(value * len(rows))
+    call(_MAP_UPDATE_BATCH, _BATCH.pack(0, 0, _address(indexes), _address(values), len(rows), fd, 0, 0))
 
 
 def information(fd: int) -> tuple[int, int, int, int, int]:

@@ -7,7 +7,7 @@ import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bpvs.kernel import bpf
 from bpvs.kernel.layout import Layout
@@ -15,6 +15,8 @@ from bpvs.kernel.layout import Layout
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_BATCH_ROWS = 1024
 
 Word = ctypes.c_uint8 | ctypes.c_uint16 | ctypes.c_uint32 | ctypes.c_uint64
 _WORDS: dict[int, type[Word]] = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
@@ -122,9 +124,10 @@ class PerCpuArray:
         """The fields of one row, summed over the CPUs."""
         return self._sum(bpf.lookup(self._fd, struct.pack("=I", row), self._size) or bytes(self._size), 0)
 
-    def clear(self, row: int) -> None:
-        """Set one row to zero on all CPUs; counts of packets in flight may survive."""
-        bpf.update(self._fd, struct.pack("=I", row), bytes(self._size))
+    def clear(self, rows: Sequence[int]) -> None:
+        """Set rows to zero on all CPUs; counts of packets in flight may survive."""
+        for first in range(0, len(rows), _BATCH_ROWS):
+            bpf.update_array(self._fd, rows[first : first + _BATCH_ROWS], bytes(self._size))
 
     def _sum(self, values: bytes, at: int) -> tuple[int, ...]:
         words = struct.unpack_from(f"={self._size // 8}Q", values, at)

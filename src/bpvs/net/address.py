@@ -52,7 +52,7 @@ class Judge:
 
     def _route_type(self, address: Address) -> int:
         """The RTN_* type of the route to `address`, 0 if there is none."""
-        if self._last is not None and self._last[0] == address:
+        if self._last is not None and self._last[0] is address:
             return self._last[1]
         bits = 8 * len(address.packed)
         question = _RTMSG.pack(int(address.family), bits, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.packed)
