@@ -46,11 +46,16 @@ struct flow {
 	__u32 stamp; /* generation of the row << 1 | enum direction */
 };
 
+/* A MAC address, in halves of words: frames begin at even addresses, and copying bytes one by one takes its time. */
+struct mac {
+	__u16 word[3];
+};
+
 /* How to reach the next hop: a remembered answer of the FIB. */
 struct hop {
 	__u32 ifindex; /* 0: nothing remembered */
-	__u8 dst[6];
-	__u8 src[6];
+	struct mac dst;
+	struct mac src;
 	__u32 mtu;   /* bytes of IP packet */
 	__u32 until; /* stale from here on; milliseconds of 2^20 ns, see clock_ms() */
 };
@@ -233,8 +238,8 @@ struct attachment {
 
 /* The MAC address of an interface that carries XDP; zero: not known. */
 struct station {
-	__u8 mac[6];
-	__u8 pad[2];
+	struct mac mac;
+	__u16 pad;
 };
 
 enum attach_mode {

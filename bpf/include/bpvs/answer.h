@@ -112,14 +112,14 @@ static __always_inline __u64 sum_packet(hook_ctx *ctx, __u32 from, __u32 size)
 /* Cuts the packet behind the quote and puts the headers before it; the frame goes back to its sender. */
 static __always_inline bool answer_build(hook_ctx *ctx, __u32 end, const void *headers, __u32 size)
 {
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
-	struct ethhdr back;
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+	struct frame back;
 
-	if (!eth)
+	if (!frame)
 		return false;
-	__builtin_memcpy(back.h_dest, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(back.h_source, eth->h_dest, ETH_ALEN);
-	back.h_proto = eth->h_proto;
+	back.dst = frame->src;
+	back.src = frame->dst;
+	back.protocol = frame->protocol;
 	return !bpf_skb_change_tail(ctx, end, 0) && !bpf_skb_change_head(ctx, size, 0) &&
 	       !bpf_skb_store_bytes(ctx, 0, &back, sizeof(back), 0) &&
 	       !bpf_skb_store_bytes(ctx, sizeof(back), headers, size, 0);

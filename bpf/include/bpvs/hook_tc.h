@@ -73,12 +73,12 @@ static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *
 
 static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
 {
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 
-	if (!eth)
+	if (!frame)
 		return TC_ACT_SHOT;
-	__builtin_memcpy(eth->h_dest, hop->dst, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, hop->src, ETH_ALEN);
+	frame->dst = hop->dst;
+	frame->src = hop->src;
 	return bpf_redirect(hop->ifindex, 0);
 }
 
@@ -96,12 +96,13 @@ static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, str
 /* To a socket of the director: in through `lo`, where only a frame with both addresses zero is the host's own. */
 static __always_inline int hook_send_local(hook_ctx *ctx)
 {
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+	struct mac zero = {};
 
-	if (!eth)
+	if (!frame)
 		return TC_ACT_SHOT;
-	__builtin_memset(eth->h_dest, 0, ETH_ALEN);
-	__builtin_memset(eth->h_source, 0, ETH_ALEN);
+	frame->dst = zero;
+	frame->src = zero;
 	return bpf_redirect(LOOPBACK_IFINDEX, BPF_F_INGRESS);
 }
 

@@ -23,16 +23,13 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex;
 	struct station *station = bpf_map_lookup_elem(&stations, &ifindex);
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
-	__u8 differs = 0, known = 0;
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 
-	if (!station || !eth)
+	if (!station || !frame)
 		return PASS_NOT_IP;
-	for (int i = 0; i < ETH_ALEN; i++) {
-		differs |= eth->h_dest[i] ^ station->mac[i];
-		known |= station->mac[i];
-	}
-	return known && differs ? PASS_NOT_FOR_HOST : FORWARDED;
+	if (mac_equal(&frame->dst, &station->mac) || mac_is_zero(&station->mac))
+		return FORWARDED;
+	return PASS_NOT_FOR_HOST;
 }
 
 static __always_inline bool hook_from_local_client(hook_ctx *ctx)
@@ -76,12 +73,12 @@ static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *
 
 static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
 {
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 
-	if (!eth)
+	if (!frame)
 		return XDP_ABORTED;
-	__builtin_memcpy(eth->h_dest, hop->dst, ETH_ALEN);
-	__builtin_memcpy(eth->h_source, hop->src, ETH_ALEN);
+	frame->dst = hop->dst;
+	frame->src = hop->src;
 	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
 }
 

@@ -66,8 +66,8 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 		return HOOK_IS_COMPLETE ? FORWARDED : PASS_TO_TC;
 	}
 	hop->ifindex = fib.ifindex;
-	__builtin_memcpy(hop->dst, fib.dmac, sizeof(hop->dst));
-	__builtin_memcpy(hop->src, fib.smac, sizeof(hop->src));
+	__builtin_memcpy(&hop->dst, fib.dmac, sizeof(hop->dst));
+	__builtin_memcpy(&hop->src, fib.smac, sizeof(hop->src));
 	hop->mtu = fib.mtu_result;
 	hop->until = clock_ms(clock_ns()) + HOP_FRESH;
 	return FORWARDED;

@@ -56,6 +56,23 @@ struct packet {
 	bool ends_here;         /* a socket of the director gets it */
 };
 
+/* The Ethernet header. */
+struct frame {
+	struct mac dst;
+	struct mac src;
+	__be16 protocol;
+};
+
+static __always_inline bool mac_equal(const struct mac *one, const struct mac *other)
+{
+	return one->word[0] == other->word[0] && one->word[1] == other->word[1] && one->word[2] == other->word[2];
+}
+
+static __always_inline bool mac_is_zero(const struct mac *mac)
+{
+	return !(mac->word[0] | mac->word[1] | mac->word[2]);
+}
+
 /* The bytes [offset, offset + size) of the frame, or NULL where it ends before; valid until the packet is changed. */
 static __always_inline void *packet_at(hook_ctx *ctx, __u32 offset, __u32 size)
 {

@@ -204,19 +204,19 @@ static __always_inline bool is_icmp(const struct packet *pkt)
 
 static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 {
-	struct ethhdr *eth = packet_at(ctx, 0, sizeof(*eth));
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 	struct ip_info ip = {};
 	enum verdict verdict;
 
-	if (!eth)
+	if (!frame)
 		return PASS_NOT_IP;
-	if (eth->h_proto == bpf_htons(ETH_P_IP))
+	if (frame->protocol == bpf_htons(ETH_P_IP))
 		pkt->family = FAMILY_IPV4;
-	else if (eth->h_proto == bpf_htons(ETH_P_IPV6))
+	else if (frame->protocol == bpf_htons(ETH_P_IPV6))
 		pkt->family = FAMILY_IPV6;
 	else
 		return PASS_NOT_IP;
-	pkt->l3 = sizeof(*eth);
+	pkt->l3 = sizeof(*frame);
 	verdict = parse_ip(ctx, pkt->family, pkt->l3, &ip);
 	if (verdict)
 		return verdict;
