@@ -153,7 +153,7 @@ static __always_inline int direct(hook_ctx *ctx)
 	struct settings *settings = settings_get();
 	struct packet pkt = { .from_local_client = hook_from_local_client(ctx) };
 	enum verdict verdict;
-	int action = 0;
+	int action = hook_action(DROP_NO_ROUTE);
 
 	verdict = admit(ctx, settings);
 	if (!verdict) {

@@ -55,7 +55,7 @@ class Director:
 
     def instance(self) -> Instance | None:
         """The loaded instance, or None."""
-        if self._instance is None or not os.path.exists(self._instance.folder):
+        if self._instance is None or not self._instance.is_current():
             self._instance = Instance.find(self.cookie)
         return self._instance
 
@@ -139,32 +139,36 @@ class Director:
         `interfaces`: names, None for all that can bring packets. `mode`: "auto", "xdp" or "tc". `connections`: size of
         the connection table, only heeded when loading.
         """
-        from bpvs.director.interfaces import attach
-
         bpffs.mount()
         with bpffs.Lock(bpffs.root()):
-            before = self.instance()
-            if before and connections not in (None, before.conns.count):
-                raise DirectorError(
-                    f"the connection table has {before.conns.count} rows since it was loaded: `bpvs down` first"
-                )
-            instance = self.load_locked(connections)
-            with bpffs.Lock(instance.folder):
-                try:
-                    attach(instance, interfaces, mode)
-                except DirectorError:
-                    if before is None:
-                        self._unload(instance)
-                    raise
+            self.up_locked(interfaces, mode, connections)
 
     def load(self, connections: int | None = None) -> Instance:
         """The instance, loaded now if it was not."""
         bpffs.mount()
         with bpffs.Lock(bpffs.root()):
-            return self.load_locked(connections)
+            return self._load_locked(connections)
 
-    def load_locked(self, connections: int | None = None) -> Instance:
-        """As load(), for a caller that holds the lock on bpffs.root()."""
+    def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
+        """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
+        from bpvs.director.interfaces import attach
+
+        before = self.instance()
+        if before and connections not in (None, before.conns.count):
+            raise DirectorError(
+                f"the connection table has {before.conns.count} rows since it was loaded: `bpvs down` first"
+            )
+        instance = self._load_locked(connections)
+        with bpffs.Lock(instance.folder):
+            try:
+                attach(instance, interfaces, mode)
+            except DirectorError:
+                if before is None:
+                    self._unload(instance)
+                raise
+        return instance
+
+    def _load_locked(self, connections: int | None) -> Instance:
         from bpvs.kernel import loader
 
         loader.collect_dead()
@@ -243,15 +247,14 @@ class Change:
             self._unlock()
 
     def _publish(self, table: Table) -> None:
-        from bpvs.director.interfaces import attach, attach_new
+        from bpvs.director.interfaces import attach_new
         from bpvs.director.publish import publish
 
         instance = self._instance
         if instance is not None:
             attach_new(instance)
         elif table.dirty:
-            instance = self._director.load_locked()
-            attach(instance, None, "auto")
+            instance = self._director.up_locked(None, "auto", None)
         else:
             return
         publish(instance, self._rows, table)

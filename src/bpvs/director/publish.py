@@ -30,9 +30,11 @@ def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table) -> No
     if changes:
         instance.settings.store(0, "unsettled", 1)
         rooms = Rooms(instance, rows)
-        for key in changes:
-            _publish_service(instance, rooms, rows.get(key), key, table)
-        settle(instance)
+        try:
+            for key in changes:
+                _publish_service(instance, rooms, rows.get(key), key, table)
+        finally:
+            settle(instance)
     _zero(instance, table)
 
 

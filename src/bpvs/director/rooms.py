@@ -64,14 +64,18 @@ class Rooms:
             self._removed[_identity(row.service.key, server)] = dest
 
     def service_row(self) -> int:
-        """A row of `services` that was free before this change began, or was never used."""
-        if self._free_rows:
-            row = self._free_rows.pop()
-        else:
-            row = self._settings.load(0, "service_high")
-            if row >= _abi.MAX_SERVICES:
-                raise DirectorError(f"no room for another service: an instance holds {_abi.MAX_SERVICES - 1}")
-            self._settings.store(0, "service_high", row + 1)
+        """A row of `services`: one that was free before this change began, or was never used, or else became free."""
+        high = self._settings.load(0, "service_high")
+        if not self._free_rows and high < _abi.MAX_SERVICES:
+            self._settings.store(0, "service_high", high + 1)
+            self._free_rows.append(high)
+        if not self._free_rows:
+            wait_for_packets()
+            families = self._instance.services.rows(0, high, "family")
+            self._free_rows = [row for row, (family,) in enumerate(families) if row and not family]
+        if not self._free_rows:
+            raise DirectorError(f"no room for another service: an instance holds {_abi.MAX_SERVICES - 1}")
+        row = self._free_rows.pop()
         self._services.add(row)
         return row
 
@@ -134,11 +138,21 @@ class Rooms:
         if self._idle:
             return self._idle.pop()
         high = self._settings.load(0, "dest_high")
-        if high >= _abi.MAX_DESTS:
+        if high < _abi.MAX_DESTS:
+            self._settings.store(0, "dest_high", high + 1)
+            self._untouched.add(high)
+            return high
+        wait_for_packets()
+        gone = {identity: dest for identity, dest in self._removed.items() if not self._has_connections(dest)}
+        if not gone:
             raise DirectorError(f"no room for another real server: an instance holds {_abi.MAX_DESTS - 1}")
-        self._settings.store(0, "dest_high", high + 1)
-        self._untouched.add(high)
-        return high
+        for identity in gone:
+            del self._removed[identity]
+        self._idle.extend(gone.values())
+        return self._idle.pop()
+
+    def _has_connections(self, dest: int) -> bool:
+        return any(self._instance.dests.read(dest, "active", "inactive"))
 
     def _take_dest(self, dest: int, service: int, key: ServiceKey, server: RealServer) -> None:
         assert key.address is not None and key.protocol is not None

@@ -31,6 +31,7 @@ class Instance:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
+        self._identity = os.stat(folder)
         self._arrays: dict[str, ArrayMap] = {}
         self._descriptors: dict[str, int] = {}
 
@@ -48,6 +49,13 @@ class Instance:
                 f"this one's {_abi.ABI_VERSION}): unload it with that version's `bpvs down`"
             )
         return found
+
+    def is_current(self) -> bool:
+        """Whether this is still the instance of that name: not unloaded, nor loaded again, since."""
+        try:
+            return os.path.samestat(os.stat(self.folder), self._identity)
+        except FileNotFoundError:
+            return False
 
     def open(self, name: str) -> int:
         """A file descriptor of a pinned map or program, owned by the caller; DirectorError."""
