@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
-from bpvs.kernel.instance import Instance
+from bpvs.kernel.instance import Instance, collect_dead
 from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
@@ -171,7 +171,7 @@ class Director:
     def _load_locked(self, connections: int | None) -> Instance:
         from bpvs.kernel import loader
 
-        loader.collect_dead()
+        collect_dead()
         found = self.instance()
         if found is None:
             found = self._instance = loader.load(self.cookie, connections or loader.default_connections())
@@ -182,9 +182,7 @@ class Director:
         if not bpffs.is_mounted():
             return False
         with bpffs.Lock(bpffs.root()):
-            from bpvs.kernel import loader
-
-            loader.collect_dead()
+            collect_dead()
             instance = self.instance()
             if instance is None:
                 return False
@@ -194,10 +192,9 @@ class Director:
 
     def _unload(self, instance: Instance) -> None:
         from bpvs.director.interfaces import detach_all
-        from bpvs.kernel import loader
 
         detach_all(instance)
-        loader.unload(instance)
+        instance.unload()
         self._instance = None
 
     def _settled(self) -> Instance | None:
@@ -245,6 +242,7 @@ class Change:
         finally:
             self._capability.__exit__()
             self._unlock()
+        _tidy()
 
     def _publish(self, table: Table) -> None:
         from bpvs.director.interfaces import attach_new
@@ -286,3 +284,12 @@ class Change:
     def _unlock(self) -> None:
         while self._locks:
             self._locks.pop().__exit__()
+
+
+def _tidy() -> None:
+    """Remove what namespaces that are gone left behind, unless another command is at it."""
+    try:
+        with bpffs.Lock(bpffs.root(), wait=False):
+            collect_dead()
+    except (BlockingIOError, FileNotFoundError):
+        return

@@ -51,15 +51,23 @@ def mount() -> None:
 
 
 class Lock:
-    """An exclusive lock on a folder for a `with` block; processes that die release it."""
+    """An exclusive lock on a folder for a `with` block; processes that die release it.
 
-    def __init__(self, folder: str) -> None:
+    With `wait` False, BlockingIOError if another process holds it.
+    """
+
+    def __init__(self, folder: str, *, wait: bool = True) -> None:
         self._folder = folder
+        self._mode = fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB
         self._fd = -1
 
     def __enter__(self) -> Self:
         self._fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._fd, self._mode)
+        except OSError:
+            os.close(self._fd)
+            raise
         return self
 
     def __exit__(self, *_exception: object) -> None:

@@ -67,6 +67,11 @@ class Instance:
     def __del__(self) -> None:
         self.close()
 
+    def unload(self) -> None:
+        """Unpin everything; programs still attached somewhere go when they are detached."""
+        self.close()
+        bpffs.remove(self.folder)
+
     def close(self) -> None:
         """Let go of all maps; the instance itself stays."""
         self._arrays.clear()
@@ -155,3 +160,14 @@ class Instance:
         if name not in self._descriptors:
             self._descriptors[name] = self.open(name)
         return self._descriptors[name]
+
+
+def collect_dead() -> None:
+    """Unload the instances whose network namespace is gone. The caller holds the lock on bpffs.root()."""
+    root = bpffs.root()
+    for name in os.listdir(root):
+        folder = os.path.join(root, name)
+        if os.path.exists(os.path.join(folder, "alive")):
+            instance = Instance(folder)
+            if not instance.is_alive():
+                instance.unload()

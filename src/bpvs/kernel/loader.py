@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Loading an instance, whole or not at all, and taking it away."""
+"""Loading an instance, whole or not at all."""
 
 from __future__ import annotations
 
@@ -60,24 +60,6 @@ def load(cookie: int, connections: int) -> Instance:
         bpffs.remove(unfinished)
         raise
     return Instance(folder_of(cookie))
-
-
-def unload(instance: Instance) -> None:
-    """Unpin everything; programs still attached somewhere go when they are detached."""
-    instance.close()
-    bpffs.remove(instance.folder)
-
-
-def collect_dead() -> None:
-    """Unload the instances whose network namespace is gone. The caller holds the lock on bpffs.root()."""
-    root = bpffs.root()
-    for name in os.listdir(root):
-        folder = os.path.join(root, name)
-        if not os.path.exists(os.path.join(folder, "alive")):
-            continue
-        instance = Instance(folder)
-        if not instance.is_alive():
-            unload(instance)
 
 
 def _fill(folder: str, connections: int) -> None:
