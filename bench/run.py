@@ -16,10 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from bench import commands, packets, report  # noqa: E402  known only from here on
-from bench.live import Sender  # noqa: E402
-from bench.memory import Memory, available, of_maps  # noqa: E402
-from bench.packets import Effort, Row  # noqa: E402
-from bench.rig import HOOKS, XDP, Rig, objects_missing  # noqa: E402
+from bench.live import Sender  # noqa: E402  because the path to it is known only from here on
+from bench.memory import Memory, available, of_maps  # noqa: E402  because the path to it is known only from here on
+from bench.packets import Effort, Row  # noqa: E402  because the path to it is known only from here on
+from bench.rig import HOOKS, XDP, Rig, objects_missing  # noqa: E402  because the path to it is known only from here on
 
 FULL = {"xdp": Effort(21, 1 << 17, 1 << 13), "tc": Effort(21, 1 << 15, 1 << 13)}
 QUICK = {"xdp": Effort(2, 1 << 14, 1 << 12), "tc": Effort(2, 1 << 13, 1 << 12)}

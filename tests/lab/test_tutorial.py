@@ -20,7 +20,7 @@ Prot LocalAddress:Port Scheduler Flags
 TCP  192.168.122.53:80 rr
   -> 192.168.122.50:80            Masq    1      0          0         
   -> 192.168.122.51:80            Masq    1      0          0         
-"""  # noqa: W291
+"""  # noqa: W291  because ipvsadm ends these lines in blanks
 SAVED = """\
 -A -t 192.168.122.53:80 -s rr
 -a -t 192.168.122.53:80 -r 192.168.122.50:80 -m -w 1
