@@ -38,6 +38,7 @@ static __always_inline __u32 icmp_correct(hook_ctx *ctx, __u32 offset, __u32 del
 static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, bool source,
 					  const struct address *address, __u32 *known)
 {
+	struct address *at;
 	struct address old;
 	__u32 offset;
 
@@ -57,9 +58,10 @@ static __always_inline __u32 icmp_address(hook_ctx *ctx, __u8 family, __u32 l3, 
 		return 0;
 	}
 	offset = l3 + (source ? __builtin_offsetof(struct ipv6hdr, saddr) : __builtin_offsetof(struct ipv6hdr, daddr));
-	if (!packet_at(ctx, offset, sizeof(old)))
+	at = packet_at(ctx, offset, sizeof(*at));
+	if (!at)
 		return 0;
-	__builtin_memcpy(&old, packet_at(ctx, offset, sizeof(old)), sizeof(old));
+	old = *at;
 	*known = csum_delta_address(&old, address);
 	hook_store(ctx, offset, address, sizeof(*address));
 	return *known;

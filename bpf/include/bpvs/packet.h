@@ -82,7 +82,8 @@ static __always_inline void *packet_at(hook_ctx *ctx, __u32 offset, __u32 size)
 
 	if (offset > MAX_OFFSET)
 		return NULL;
-	at = data + offset;
+	barrier_var(offset); /* Linux 6.1 forgets the comparison when the register is spilled, but not the mask */
+	at = data + (offset & MAX_OFFSET);
 	return at + size > end ? NULL : at;
 }
 

@@ -13,6 +13,9 @@ from bpvs.model import DirectorError
 LIBRARIES = ("libbpf.so.1", "libbpf.so.0")
 TC_INGRESS = 1
 
+_FRAME = ("libbpf: ", "-- ", "processed ")  # what stands around the verifier's own words
+_TOLD_LINES = 2  # the verifier ends with what it dislikes
+
 _XDP_UPDATE_IF_NOEXIST = 1 << 0
 _XDP_REPLACE = 1 << 4
 XDP_MODES = {"native": 1 << 2, "generic": 1 << 1}
@@ -122,7 +125,10 @@ class Libbpf:
 
     def attach_xdp(self, ifindex: int, program: int, mode: str) -> None:
         """Attach a program to XDP in "native" or "generic" mode where none is attached; DirectorError."""
-        flags = XDP_MODES[mode] | _XDP_UPDATE_IF_NOEXIST
+        flags = XDP_MODES[mode] | _FRAME = ("libbpf: ", "-- ", "processed ")  # what stands around the verifier's own words
+_TOLD_LINES = 2  # the verifier ends with what it dislikes
+
+_XDP_UPDATE_IF_NOEXIST
         self._check(self._library.bpf_xdp_attach(ifindex, program, flags, None), f"{mode} XDP on interface {ifindex}")
 
     def detach_xdp(self, ifindex: int, program: int, mode: str) -> None:
@@ -159,6 +165,6 @@ class Libbpf:
             raise self._error(what, result)
 
     def _error(self, what: str, result: int) -> DirectorError:
-        words, self._words = self._words, []
-        detail = f"\n{words[-1]}" if words else ""
-        return DirectorError(f"{what}: {os.strerror(-result)}{detail}")
+        words, self._words = "\n".join(self._words).splitlines(), []
+        told = [line for line in words if not line.startswith(_FRAME)]
+        return DirectorError("\n  ".join([f"{what}: {os.strerror(-result)}", *told[-_TOLD_LINES:]]))
