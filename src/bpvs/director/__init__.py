@@ -124,7 +124,7 @@ class Director:
         counts = [(one.active, one.inactive) for service in self.status().values() for one in service.servers.values()]
         return Overview(
             self.cookie,
-            instance.folder,
+            os.path.join(bpffs.ROOT, os.path.basename(instance.folder)),
             tuple(attached(instance)),
             len(table),
             len(counts),

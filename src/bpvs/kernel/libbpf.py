@@ -125,10 +125,7 @@ class Libbpf:
 
     def attach_xdp(self, ifindex: int, program: int, mode: str) -> None:
         """Attach a program to XDP in "native" or "generic" mode where none is attached; DirectorError."""
-        flags = XDP_MODES[mode] | _FRAME = ("libbpf: ", "-- ", "processed ")  # what stands around the verifier's own words
-_TOLD_LINES = 2  # the verifier ends with what it dislikes
-
-_XDP_UPDATE_IF_NOEXIST
+        flags = XDP_MODES[mode] | _XDP_UPDATE_IF_NOEXIST
         self._check(self._library.bpf_xdp_attach(ifindex, program, flags, None), f"{mode} XDP on interface {ifindex}")
 
     def detach_xdp(self, ifindex: int, program: int, mode: str) -> None:
