@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -38,6 +39,7 @@ def save_main(argv: list[str] | None = None) -> int:
 def restore_main(argv: list[str] | None = None) -> int:
     """`ipvsadm-restore`: replace the table by the lines of stdin; arguments count for nothing, as in the original."""
     del argv
+    gc.disable()
     stdin, stdout, stderr = _streams()
     try:
         return run_restore(stdin, stdout, stderr, _director, SystemResolver())
@@ -59,6 +61,7 @@ def program_name(argv0: str, path: str) -> str:
 
 
 def _run_command(words: list[str], program: str) -> int:
+    gc.disable()  # a command ends before garbage matters, and makes none in circles
     stdin, stdout, stderr = _streams()
     try:
         return run(words, program, stdin, stdout, stderr, _director, SystemResolver())
