@@ -10,7 +10,7 @@ import pytest
 
 from bpvs.director import Director
 from bpvs.kernel import _abi
-from bpvs.model import Connection, Protocol
+from bpvs.model import Address, Connection, Protocol
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
 from tests.packets.rig import Action, Hook, Rig
 from tests.property.ipvs_model import ACTIVE, TABLE, TCP_STATES, next_state
@@ -88,15 +88,18 @@ def test_udp_has_one_state_and_is_never_active(rig: Rig, hook: Hook, path: Path)
 
 
 def row_of(flow: Flow) -> int:
-    """The connection's row of `conns`."""
+    """The connection's row of `conns`; other tests may use the same port toward other services."""
     instance = Director().instance()
     assert instance is not None
-    port = int.from_bytes(flow.port.to_bytes(2, "big"), "little")
+    ends = (
+        Address.parse(flow.path.client).mapped,
+        Address.parse(flow.path.virtual).mapped,
+        int.from_bytes(flow.port.to_bytes(2, "big"), "little"),
+        6,
+    )
     high = instance.runtime.load(0, "conn_high")
-    rows = enumerate(instance.conns.rows(0, high, "client_port", "protocol", "state"))
-    used = [
-        row for row, (client, protocol, state) in rows if client == port and protocol == 6 and state & _abi.CONN_USED
-    ]
+    rows = enumerate(instance.conns.rows(0, high, "client", "virtual", "client_port", "protocol", "state"))
+    used = [row for row, (*found, state) in rows if tuple(found) == ends and state & _abi.CONN_USED]
     assert len(used) == 1
     return used[0]
 
