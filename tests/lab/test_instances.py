@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bpvs.kernel import bpffs
 from bpvs.lab import listing
 from bpvs.lab.host import Host
 from bpvs.lab.network import Network
@@ -22,7 +23,7 @@ from bpvs.net.links import links
 
 pytestmark = pytest.mark.root
 
-PINS = Path("/run/bpvs")
+PINS = Path(bpffs.root())
 LIBBPF = ctypes.CDLL("libbpf.so.1", use_errno=True)
 
 

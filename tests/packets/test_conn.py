@@ -33,8 +33,11 @@ def _served(rig: Rig) -> None:
 
 
 def found(flow: Flow) -> Connection | None:
+    wanted = (flow.path.protocol, flow.path.client, flow.port, flow.path.virtual)
     mine = [
-        one for one in Director().connections() if one.client_port == flow.port and one.protocol is flow.path.protocol
+        one
+        for one in Director().connections()
+        if (one.protocol, str(one.client), one.client_port, str(one.virtual)) == wanted
     ]
     assert len(mine) <= 1
     return mine[0] if mine else None

@@ -2,8 +2,8 @@
 """The folder that holds what must outlive every process: a bpffs of our own below /run.
 
 `ip netns exec` gives a command its own view of mounts, which ends with it. So the folder always means that of the
-machine, which PID 1 sees, reached through /proc/1/root, and it is mounted there too. Where PID 1 lets nobody look
-(some containers and sandboxes), the eldest ancestor that does stands in for it.
+machine, which PID 1 sees, reached through /proc/1/root, and it is mounted there too; the same from within a chroot.
+Where PID 1 lets nobody look (some containers and sandboxes), the eldest ancestor that does stands in for it.
 """
 
 from __future__ import annotations
@@ -93,10 +93,11 @@ def _eldest() -> int | None:
     """PID 1 or the eldest ancestor whose mounts we may look at; None if it sees what we see."""
     for process in reversed(_ancestors()):
         try:
-            theirs = os.stat(f"/proc/{process}/ns/mnt").st_ino
+            theirs = os.stat(f"/proc/{process}/ns/mnt"), os.stat(f"/proc/{process}/root")
         except OSError:
             continue
-        return None if theirs == os.stat("/proc/self/ns/mnt").st_ino else process
+        ours = os.stat("/proc/self/ns/mnt"), os.stat("/")
+        return None if all(map(os.path.samestat, theirs, ours)) else process
     return None
 
 
