@@ -159,7 +159,7 @@ class Rig:
     def _attach_one(self, interface: str, program: int, is_director: bool) -> None:
         index = socket.if_nametoindex(interface)
         if self.hook == XDP:
-            self._library.attach_xdp(index, program, "native")
+            self._library.attach_xdp(index, program)
         elif not is_director:  # which has attached itself
             self._library.attach_tc(index, program, _HANDLE, _PRIORITY)
 

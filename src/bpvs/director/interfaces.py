@@ -24,7 +24,6 @@ MODES = {"auto": _abi.MODE_AUTO, "xdp": _abi.MODE_XDP, "tc": _abi.MODE_TC}
 # for packets from lo only where lo forwards. All on lo alone; no other interface changes.
 SYSCTLS = ("net.ipv4.conf.lo.accept_local", "net.ipv4.conf.lo.forwarding", "net.ipv6.conf.lo.forwarding")
 
-_XDP_MODE = "native"
 _WORD = struct.Struct("=I")
 
 
@@ -163,7 +162,7 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
     is_ours = bool(flags & _abi.ATTACHED_XDP)
     if not _wants_xdp(link, mode, is_ours=is_ours):
         if is_ours:
-            library.detach_xdp(link.index, program, _XDP_MODE)
+            library.detach_xdp(link.index, program)
             _note(instance, link, flags & ~_abi.ATTACHED_XDP)
         return
     instance.stations.write(link.index, _abi.STATION.pack(mac=link.mac))
@@ -171,7 +170,7 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
         return
     _note(instance, link, flags | _abi.ATTACHED_XDP)
     try:
-        library.attach_xdp(link.index, program, _XDP_MODE)
+        library.attach_xdp(link.index, program)
     except DirectorError as error:
         _note(instance, link, flags & ~_abi.ATTACHED_XDP)
         if mode == "xdp":
@@ -191,7 +190,7 @@ def _detach_link(instance: Instance, library: Libbpf, index: int) -> None:
     flags = _known(instance).get(index, 0)
     if flags & _abi.ATTACHED_XDP:
         program = instance.open(PROGRAM_XDP)
-        library.detach_xdp(index, program, _XDP_MODE)
+        library.detach_xdp(index, program)
         os.close(program)
     if flags & _abi.ATTACHED_TC:
         library.detach_tc(index, HANDLE, PRIORITY)

@@ -56,11 +56,10 @@ class Btf:
 
     def struct(self, name: str) -> Type:
         """The struct with this name; KeyError."""
-        return self._named(STRUCT, name)
-
-    def enum(self, name: str) -> Type:
-        """The enum with this name; KeyError."""
-        return self._named(ENUM, name)
+        for found in self.types:
+            if found.kind == STRUCT and found.name == name:
+                return found
+        raise KeyError(f"no struct {name!r} in the BTF")
 
     def resolve(self, index: int) -> Type:
         """The type behind typedefs and qualifiers."""
@@ -73,12 +72,6 @@ class Btf:
         """Bytes that a value of this type takes."""
         found = self.resolve(index)
         return found.count * self.size(found.target) if found.kind == ARRAY else found.size
-
-    def _named(self, kind: int, name: str) -> Type:
-        for found in self.types:
-            if found.kind == kind and found.name == name:
-                return found
-        raise KeyError(f"no {'struct' if kind == STRUCT else 'enum'} {name!r} in the BTF")
 
 
 def _section(elf: bytes, wanted: str) -> bytes:

@@ -18,7 +18,7 @@ _TOLD_LINES = 2  # the verifier ends with what it dislikes
 
 _XDP_UPDATE_IF_NOEXIST = 1 << 0
 _XDP_REPLACE = 1 << 4
-XDP_MODES = {"native": 1 << 2, "generic": 1 << 1}
+_XDP_NATIVE = 1 << 2
 
 
 Descriptors = dict[str, int]
@@ -112,26 +112,20 @@ class Libbpf:
         opts = _TcOpts(ctypes.sizeof(_TcOpts), 0, 0, 0, handle, priority)
         self._library.bpf_tc_detach(ctypes.byref(hook), ctypes.byref(opts))
 
-    def query_tc(self, ifindex: int, handle: int, priority: int) -> int:
-        """The id of the program that is attached by this handle and priority, 0 for none."""
-        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
-        opts = _TcOpts(ctypes.sizeof(_TcOpts), 0, 0, 0, handle, priority)
-        return 0 if self._library.bpf_tc_query(ctypes.byref(hook), ctypes.byref(opts)) else int(opts.prog_id)
-
     def remove_clsact(self, ifindex: int) -> None:
         """Remove the clsact qdisc and all that hangs on it."""
         hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS | 2, 0)
         self._library.bpf_tc_hook_destroy(ctypes.byref(hook))
 
-    def attach_xdp(self, ifindex: int, program: int, mode: str) -> None:
-        """Attach a program to XDP in "native" or "generic" mode where none is attached; DirectorError."""
-        flags = XDP_MODES[mode] | _XDP_UPDATE_IF_NOEXIST
-        self._check(self._library.bpf_xdp_attach(ifindex, program, flags, None), f"{mode} XDP on interface {ifindex}")
+    def attach_xdp(self, ifindex: int, program: int) -> None:
+        """Attach a program to XDP in the driver where none is attached; DirectorError."""
+        flags = _XDP_NATIVE | _XDP_UPDATE_IF_NOEXIST
+        self._check(self._library.bpf_xdp_attach(ifindex, program, flags, None), f"native XDP on interface {ifindex}")
 
-    def detach_xdp(self, ifindex: int, program: int, mode: str) -> None:
+    def detach_xdp(self, ifindex: int, program: int) -> None:
         """Detach XDP if the program attached is the given one."""
         opts = _XdpOpts(ctypes.sizeof(_XdpOpts), program)
-        self._library.bpf_xdp_detach(ifindex, XDP_MODES[mode] | _XDP_REPLACE, ctypes.byref(opts))
+        self._library.bpf_xdp_detach(ifindex, _XDP_NATIVE | _XDP_REPLACE, ctypes.byref(opts))
 
     def _maps(self, handle: ctypes.c_void_p) -> list[tuple[ctypes.c_void_p, str]]:
         return self._walk(handle, self._library.bpf_object__next_map, self._library.bpf_map__name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import struct
 from collections.abc import Iterator, Sequence
 
@@ -132,8 +131,3 @@ class PerCpuArray:
     def _sum(self, values: bytes, at: int) -> tuple[int, ...]:
         words = struct.unpack_from(f"={self._size // 8}Q", values, at)
         return tuple(sum(words[field :: self._stride]) for field in range(self._fields))
-
-
-def open_map(folder: str, name: str) -> int:
-    """A file descriptor of the map pinned by that name; OSError."""
-    return bpf.open_pin(os.path.join(folder, name))
