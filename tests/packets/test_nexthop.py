@@ -177,17 +177,6 @@ def station(rig: Rig, address: str, number: int) -> Iterator[None]:
         rig.ip(f"neighbour replace {address} lladdr {mac(2, before)} dev back nud permanent")
 
 
-@HOOKS
-@BOTH
-def test_hop_is_asked_for_again_within_two_seconds(rig: Rig, hook: Hook, path: Path) -> None:
-    flow = Flow(path, rig.port())
-    moved = with_macs(flow.to_server(Shape()), mac(2, 1), mac(2, 77))
-    assert rig.run(hook, flow.request(Shape())).frame == flow.to_server(Shape())
-    with station(rig, path.server, 77):
-        until(lambda: rig.run(hook, flow.request(Shape())).frame == moved, "packets to go to the new station", 2)
-    until(lambda: rig.run(hook, flow.request(Shape())).frame == flow.to_server(Shape()), "packets to come back", 2)
-
-
 @pytest.fixture
 def _one_cpu() -> Iterator[None]:
     """Each CPU remembers hops of its own."""
@@ -195,6 +184,18 @@ def _one_cpu() -> Iterator[None]:
     os.sched_setaffinity(0, {min(before)})
     yield
     os.sched_setaffinity(0, before)
+
+
+@HOOKS
+@BOTH
+@pytest.mark.usefixtures("_one_cpu")
+def test_hop_is_asked_for_again_within_two_seconds(rig: Rig, hook: Hook, path: Path) -> None:
+    flow = Flow(path, rig.port())
+    moved = with_macs(flow.to_server(Shape()), mac(2, 1), mac(2, 77))
+    assert rig.run(hook, flow.request(Shape())).frame == flow.to_server(Shape())
+    with station(rig, path.server, 77):
+        until(lambda: rig.run(hook, flow.request(Shape())).frame == moved, "packets to go to the new station", 2)
+    until(lambda: rig.run(hook, flow.request(Shape())).frame == flow.to_server(Shape()), "packets to come back", 2)
 
 
 @HOOKS
