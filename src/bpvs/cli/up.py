@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
         "--connections",
         type=_connections,
         metavar="N",
-        help="size of the connection table, heeded when loading (default: 262144, less by memory)",
+        help="size of the connection table, fixed once it is loaded (default: 262144, less by memory)",
     )
     return parser
 

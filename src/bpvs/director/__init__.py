@@ -97,8 +97,9 @@ class Director:
         instance = self.instance()
         if instance is None:
             return Timeouts()
-        at = _abi.SETTINGS.offset("timeout_s")
-        seconds = memoryview(instance.settings.bytes_at(0, at, 4 * _abi.STATE_COUNT)).cast("I")
+        from bpvs.director.connections import read_timeouts
+
+        seconds = read_timeouts(instance)
         return Timeouts(seconds[_abi.STATE_ESTABLISHED], seconds[_abi.STATE_FIN_WAIT], seconds[_abi.STATE_UDP])
 
     def verdicts(self) -> dict[str, int]:
@@ -137,7 +138,7 @@ class Director:
         """Load the data plane if it is not, and attach it.
 
         `interfaces`: names, None for all that can bring packets. `mode`: "auto", "xdp" or "tc". `connections`: size of
-        the connection table, only heeded when loading.
+        the connection table; DirectorError if it is loaded already with another.
         """
         bpffs.mount()
         with bpffs.Lock(bpffs.root()):

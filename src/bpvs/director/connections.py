@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.kernel.maps import ArrayMap
 from bpvs.model import Address, Connection, Family, Protocol
 from bpvs.model.address import V4_MAPPED_PREFIX
 
@@ -37,7 +36,7 @@ class _Addresses(dict[bytes, Address]):
 def read_connections(instance: Instance) -> Iterator[Connection]:
     """Every connection, in the order of its row; those that begin or end meanwhile may be missing or shown."""
     addresses = _Addresses()
-    timeouts = _timeouts(instance)
+    timeouts = read_timeouts(instance)
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
@@ -60,7 +59,7 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
             )
 
 
-def _timeouts(instance: Instance) -> list[int]:
-    settings: ArrayMap = instance.settings
-    content = settings.bytes_at(0, _abi.SETTINGS.offset("timeout_s"), 4 * _abi.STATE_COUNT)
+def read_timeouts(instance: Instance) -> list[int]:
+    """Seconds that an idle connection is kept, by state."""
+    content = instance.settings.bytes_at(0, _abi.SETTINGS.offset("timeout_s"), 4 * _abi.STATE_COUNT)
     return list(memoryview(content).cast("I"))
