@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from bpvs.model import (
@@ -57,18 +57,13 @@ class MemoryDirector:
 
     @contextmanager
     def _change(self) -> Iterator[Table]:
-        pending = self._table.copy(self._check or self._ipvs_check)
+        pending = self._table.copy(self._check or IpvsCheck(self.broadcasts))
         yield pending
         self._table = pending
         self.published += 1
         gone = pending.fresh | pending.zeroed | {key for key in pending.dirty if not pending.has(key)}
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept
-
-    def _ipvs_check(self, service: VirtualService, server: RealServer | None) -> None:
-        ipvs_check(service, server)
-        if server is not None and server.address in self.broadcasts:
-            raise InvalidServer
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """The statuses that were set."""
@@ -83,16 +78,21 @@ class MemoryDirector:
         return self.limits
 
 
-def ipvs_check(service: VirtualService, server: RealServer | None) -> None:
-    """Refuse what IPVS itself refuses: unknown schedulers and engines, servers that are not unicast.
+class IpvsCheck(Check):
+    """Refuses what IPVS itself refuses: unknown schedulers and engines, servers that are not unicast."""
 
-    There is no routing table here, so the broadcast address of a subnet passes.
-    """
-    if server is None:
+    def __init__(self, broadcasts: Collection[Address]) -> None:
+        self._broadcasts = broadcasts
+
+    def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
+        """UnknownScheduler."""
         if service.scheduler not in SCHEDULERS or service.engine not in ENGINES:
             raise UnknownScheduler
-    elif not _is_unicast(server.address):
-        raise InvalidServer
+
+    def server(self, service: VirtualService, server: RealServer) -> None:
+        """InvalidServer."""
+        if server.address in self._broadcasts or not _is_unicast(server.address):
+            raise InvalidServer
 
 
 def _is_unicast(address: Address) -> bool:

@@ -75,7 +75,7 @@ class Reading:
                 key = services[-1][0].key
                 servers = {**statuses[key].servers, (server.address, server.port): server_status}
                 statuses[key] = ServiceStatus(statuses[key].counters, statuses[key].rates, servers)
-        self.director._table = Table.of(services)
+        self.director._table = Table.of((service, servers, ()) for service, servers in services)
         self.director.statuses = statuses
 
     def _figures(self, words: list[str]) -> tuple[Counters, Rates]:

@@ -233,7 +233,7 @@ class Change:
                 settle(self._instance)
             self._rows = read_rows(self._instance)
         self._capability = Capability()
-        self._table = table_of(self._rows, self._capability.check)
+        self._table = table_of(self._rows, self._capability)
         return self._table
 
     def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:

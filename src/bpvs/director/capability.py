@@ -4,20 +4,32 @@
 from __future__ import annotations
 
 from bpvs.director.turns import SCHEDULERS
-from bpvs.model import Address, InvalidServer, Method, NotBuilt, Protocol, RealServer, UnknownScheduler, VirtualService
+from bpvs.model import (
+    Address,
+    Check,
+    InvalidServer,
+    Method,
+    NotBuilt,
+    Protocol,
+    RealServer,
+    UnknownScheduler,
+    VirtualService,
+)
 from bpvs.net.address import Judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Self
 
 _METHODS = {
     Method.ROUTE: "direct routing (-g, the default) is not built yet: use -m (masquerading)",
     Method.TUNNEL: "tunneling (-i) is not built yet: use -m (masquerading)",
+    Method.FULLNAT: "FullNAT (-b) is not built yet: use -m (masquerading)",
 }
 
 
-class Capability:
+class Capability(Check):
     """The check of one change; a context manager, because it asks the kernel about addresses."""
 
     def __init__(self) -> None:
@@ -30,13 +42,18 @@ class Capability:
         if self._judge is not None:
             self._judge.__exit__(*exception)
 
-    def check(self, service: VirtualService, server: RealServer | None) -> None:
-        """Raise NotBuilt, UnknownScheduler or InvalidServer for what cannot be done."""
-        if server is None:
-            _check_service(service)
-        else:
-            _check_server(server)
-            self._check_address(server.address)
+    def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
+        """Raise NotBuilt or UnknownScheduler for what cannot be done."""
+        _check_service(service)
+
+    def server(self, service: VirtualService, server: RealServer) -> None:
+        """Raise NotBuilt or InvalidServer for what cannot be done."""
+        _check_server(server)
+        self._check_address(server.address)
+
+    def local(self, service: VirtualService, address: Address) -> None:
+        """Raise NotBuilt."""
+        raise NotBuilt("local addresses (-P) are not built yet: they belong to FullNAT")
 
     def _check_address(self, address: Address) -> None:
         if self._judge is None:
@@ -56,6 +73,8 @@ def _check_service(service: VirtualService) -> None:
         raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
     if service.ops:
         raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
+    if service.synproxy:
+        raise NotBuilt("SYNPROXY (-j) is not built yet: leave -j out")
     if service.scheduler not in SCHEDULERS:
         raise UnknownScheduler
     if service.flags:

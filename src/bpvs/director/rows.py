@@ -12,6 +12,7 @@ from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import (
     Address,
+    Check,
     Counters,
     Family,
     Method,
@@ -24,7 +25,6 @@ from bpvs.model import (
     Table,
     VirtualService,
 )
-from bpvs.model.table import Check
 from bpvs.model.value import dataclass
 
 SCHEDULER_NUMBERS = {"rr": _abi.SCHED_RR, "wrr": _abi.SCHED_WRR}
@@ -93,7 +93,7 @@ def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Ro
 
 def table_of(rows: Mapping[ServiceKey, Row], check: Check | None) -> Table:
     """The rows as a table that will be changed under `check`."""
-    return Table.of(((row.service, row.servers) for row in rows.values()), check)
+    return Table.of(((row.service, row.servers, ()) for row in rows.values()), check)
 
 
 def wrap(counters: Counters) -> Counters:

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from bpvs.model.address import Address, Family
+from bpvs.model.check import Check
 from bpvs.model.connection import Connection, Timeouts
-from bpvs.model.counters import Counters, Rates, ServerStatus, ServiceStatus
+from bpvs.model.counters import Counters, LocalStatus, Rates, ServerStatus, ServiceStatus
 from bpvs.model.errors import (
     BpvsError,
     DirectorError,
+    InvalidLocal,
     InvalidServer,
+    LocalExists,
+    NoSuchLocal,
     NoSuchServer,
     NoSuchService,
     NotBuilt,
@@ -17,12 +21,13 @@ from bpvs.model.errors import (
     ServerExists,
     ServiceExists,
     ServiceNotDefined,
+    SynproxyMethod,
     TableError,
     UnknownScheduler,
 )
 from bpvs.model.server import Method, RealServer, Tunnel, TunnelChecksum, TunnelType
 from bpvs.model.service import FLAG_1, FLAG_2, FLAG_3, Protocol, ServiceKey, VirtualService
-from bpvs.model.table import Check, Table
+from bpvs.model.table import Table
 
 __all__ = [
     "FLAG_1",
@@ -35,8 +40,12 @@ __all__ = [
     "Counters",
     "DirectorError",
     "Family",
+    "InvalidLocal",
     "InvalidServer",
+    "LocalExists",
+    "LocalStatus",
     "Method",
+    "NoSuchLocal",
     "NoSuchServer",
     "NoSuchService",
     "NotBuilt",
@@ -50,6 +59,7 @@ __all__ = [
     "ServiceKey",
     "ServiceNotDefined",
     "ServiceStatus",
+    "SynproxyMethod",
     "Table",
     "TableError",
     "Timeouts",

@@ -59,5 +59,15 @@ class Address:
         """True for IPv6, also for an IPv4-mapped one."""
         return self.family == Family.IPV6
 
+    @property
+    def is_routable(self) -> bool:
+        """True for unicast that other hosts can answer: not loopback, nor link-local or mapped IPv6 (RFC 4291)."""
+        first, second = self.packed[0], self.packed[1]
+        if self.family == Family.IPV4:
+            return 0 < first < 224 and first != 127
+        is_link_local = first == 0xFE and second & 0xC0 == 0x80
+        is_special = self.packed[:15] == bytes(15) or self.packed.startswith(V4_MAPPED_PREFIX)
+        return first != 0xFF and not is_link_local and not is_special
+
     def __str__(self) -> str:
         return inet_ntop(self.family, self.packed)

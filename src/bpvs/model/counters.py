@@ -56,27 +56,46 @@ NO_RATES = Rates()
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """One server's connections in force (active, inactive, persistence templates) and its counters."""
+    """One server's connections in force (active, inactive, persistence templates) and its counters.
+
+    `is_local`: the address is one of the director's, which delivers the server's packets to itself.
+    """
 
     active: int = 0
     inactive: int = 0
     persistent: int = 0
     counters: Counters = NO_COUNTERS
     rates: Rates = NO_RATES
+    is_local: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStatus:
+    """A local address of a service: ports in use towards real servers, and how often no port was free."""
+
+    ports: int = 0
+    exhausted: int = 0
 
 
 NO_STATUS = ServerStatus()
+NO_LOCAL = LocalStatus()
 NO_SERVERS: Mapping[tuple[Address, int], ServerStatus] = MappingProxyType({})
+NO_LOCALS: Mapping[Address, LocalStatus] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service's counters, and its servers' by (address, port)."""
+    """One service's counters, its servers' by (address, port), and the use of its local addresses."""
 
     counters: Counters = NO_COUNTERS
     rates: Rates = NO_RATES
     servers: Mapping[tuple[Address, int], ServerStatus] = NO_SERVERS
+    locals: Mapping[Address, LocalStatus] = NO_LOCALS
 
     def server(self, address: Address, port: int) -> ServerStatus:
         """The status of one server; all zero if the data plane knows nothing of it."""
         return self.servers.get((address, port), NO_STATUS)
+
+    def local(self, address: Address) -> LocalStatus:
+        """The use of one local address; all zero if the data plane knows nothing of it."""
+        return self.locals.get(address, NO_LOCAL)

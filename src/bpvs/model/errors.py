@@ -14,7 +14,7 @@ class BpvsError(Exception):
 
 
 class TableError(BpvsError):
-    """The table refuses a change; the texts are those of ipvsadm 1.31, and nothing has changed."""
+    """The table refuses a change and nothing has changed; what ipvsadm 1.31 refuses too is said in its words."""
 
     text = "Invalid operation"
 
@@ -65,6 +65,30 @@ class OutOfRange(TableError):
     """The lower threshold of a server exceeds its upper threshold."""
 
     text = "Numerical result out of range"
+
+
+class LocalExists(TableError):
+    """The service has this local address already."""
+
+    text = "Local address already exists"
+
+
+class NoSuchLocal(TableError):
+    """The service does not have this local address."""
+
+    text = "No such local address"
+
+
+class InvalidLocal(TableError):
+    """No real server could answer to this local address of the service."""
+
+    text = "Local address must be unicast, and neither loopback nor link-local"
+
+
+class SynproxyMethod(TableError):
+    """A service with SYNPROXY and a server whose replies would not pass the director."""
+
+    text = "SYNPROXY needs servers with masquerading (-m) or FullNAT (-b): their replies must pass the director"
 
 
 class NotBuilt(BpvsError):

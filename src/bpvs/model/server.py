@@ -10,12 +10,13 @@ from bpvs.model.value import dataclass
 
 
 class Method(IntEnum):
-    """Forwarding method; the numbers are the kernel's IP_VS_CONN_F_*."""
+    """Forwarding method; the numbers are the kernel's IP_VS_CONN_F_*, and 5 is Alibaba's for FullNAT."""
 
     NAT = 0
     LOCAL = 1
     TUNNEL = 2
     ROUTE = 3
+    FULLNAT = 5
 
 
 class TunnelType(IntEnum):

@@ -70,7 +70,7 @@ class VirtualService:
     `scheduler`: name, "none" for a service without one. `flags`: FLAG_1 | FLAG_2 | FLAG_3. `persistence`: seconds,
     None for a service that is not persistent. `netmask`: IPv4 a 32-bit mask in host byte order, IPv6 a prefix
     length; None stands for the full mask. `engine`: name of the persistence engine, "" for none.
-    `ops`: one-packet scheduling.
+    `ops`: one-packet scheduling. `synproxy`: answer SYNs with cookies; a server sees proven clients only.
     """
 
     key: ServiceKey
@@ -80,6 +80,7 @@ class VirtualService:
     netmask: int | None = None
     engine: str = ""
     ops: bool = False
+    synproxy: bool = False
 
     @property
     def mask(self) -> int:

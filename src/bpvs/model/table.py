@@ -3,30 +3,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from bpvs.model.address import Address
+from bpvs.model.address import Address, Family
+from bpvs.model.check import Check
 from bpvs.model.errors import (
+    InvalidLocal,
+    LocalExists,
+    NoSuchLocal,
     NoSuchServer,
     NoSuchService,
     OutOfRange,
     ServerExists,
     ServiceExists,
     ServiceNotDefined,
+    SynproxyMethod,
 )
-from bpvs.model.server import RealServer
+from bpvs.model.server import Method, RealServer
 from bpvs.model.service import ServiceKey, VirtualService
 
-Check = Callable[[VirtualService, "RealServer | None"], None]
+PAST_DIRECTOR = (Method.ROUTE, Method.TUNNEL)  # replies go straight to the client
+
+Content = tuple[VirtualService, Iterable[RealServer], Iterable[Address]]
 Step = tuple[str, "RealServer | None"]
 _Servers = dict[tuple[Address, int], RealServer]
+_Locals = dict[Address, None]  # a set that keeps its order
 
 
 class Table:
-    """Services and servers in memory; every operation takes constant time, and a refused one changes nothing.
+    """Services, their servers and local addresses in memory; a refused operation changes nothing.
 
-    `check(service, server or None)` is asked after the table's own rules and before every add and edit; it refuses by
-    raising. The order of the refusals is that of net/netfilter/ipvs/ip_vs_ctl.c.
+    `check` is asked after the table's own rules and before every add and edit; it refuses by raising. The order of
+    the refusals is that of net/netfilter/ipvs/ip_vs_ctl.c. Every operation takes constant time, except that editing
+    a service to have SYNPROXY looks at its servers.
 
     What has happened since construction: `dirty` holds the keys of services changed or deleted, `fresh` the keys of
     services that were added (also after a delete), whose counters therefore start at zero; `zeroed` and `zeroed_all`
@@ -35,9 +44,10 @@ class Table:
     """
 
     def __init__(self, check: Check | None = None) -> None:
-        self._check = check
+        self._check = check or Check()
         self._services: dict[ServiceKey, VirtualService] = {}
         self._servers: dict[ServiceKey, _Servers] = {}
+        self._locals: dict[ServiceKey, _Locals] = {}
         self.dirty: set[ServiceKey] = set()
         self.journal: dict[ServiceKey, list[Step]] = {}
         self.fresh: set[ServiceKey] = set()
@@ -45,17 +55,22 @@ class Table:
         self.zeroed_all = False
 
     @classmethod
-    def of(cls, content: Iterable[tuple[VirtualService, Iterable[RealServer]]], check: Check | None = None) -> Table:
-        """A table that holds `content` (servers newest first) and counts nothing of it as changed."""
+    def of(cls, content: Iterable[Content], check: Check | None = None) -> Table:
+        """A table that holds `content` and counts nothing of it as changed.
+
+        `content`: services, each with its servers, newest first, and its local addresses, oldest first.
+        """
         table = cls(check)
-        for service, servers in content:
+        for service, servers, addresses in content:
             table._services[service.key] = service
             table._servers[service.key] = {(s.address, s.port): s for s in reversed(list(servers))}
+            table._locals[service.key] = dict.fromkeys(addresses)
         return table
 
     def copy(self, check: Check | None = None) -> Table:
         """The same content in a new table with its own check and no changes."""
-        return Table.of(((service, self.servers(key)) for key, service in self._services.items()), check)
+        content = ((service, self.servers(key), self.locals(key)) for key, service in self._services.items())
+        return Table.of(content, check)
 
     def services(self) -> Iterator[VirtualService]:
         """All services, oldest first."""
@@ -73,6 +88,11 @@ class Table:
         self.service(key)
         return reversed(self._servers[key].values())
 
+    def locals(self, key: ServiceKey) -> tuple[Address, ...]:
+        """The local addresses of a service, oldest first; NoSuchService."""
+        self.service(key)
+        return tuple(self._locals[key])
+
     def has(self, key: ServiceKey) -> bool:
         """True if the service exists."""
         return key in self._services
@@ -81,30 +101,33 @@ class Table:
         return len(self._services)
 
     def add_service(self, service: VirtualService) -> None:
-        """Add a service without servers; ServiceExists."""
+        """Add a service without servers and local addresses; ServiceExists."""
         if service.key in self._services:
             raise ServiceExists
-        self._ask(service, None)
+        self._check.service(service, ())
         self._services[service.key] = service
         self._servers[service.key] = {}
+        self._locals[service.key] = {}
         self.fresh.add(service.key)
         self.zeroed.discard(service.key)
         self.dirty.add(service.key)
         self.journal[service.key] = []
 
     def edit_service(self, service: VirtualService) -> None:
-        """Replace everything but the servers; NoSuchService."""
+        """Replace everything but the servers and local addresses; NoSuchService, SynproxyMethod."""
         old = self.service(service.key)
-        self._ask(service, None)
+        if service.synproxy and any(server.method in PAST_DIRECTOR for server in self.servers(service.key)):
+            raise SynproxyMethod
+        self._check.service(service, self.servers(service.key))
         self._services[service.key] = service
         self.dirty.add(service.key)
         if service.scheduler != old.scheduler:
             self._note(service.key, "scheduler", None)
 
     def delete_service(self, key: ServiceKey) -> None:
-        """Remove a service and its servers; NoSuchService."""
+        """Remove a service, its servers and local addresses; NoSuchService."""
         self.service(key)
-        del self._services[key], self._servers[key]
+        del self._services[key], self._servers[key], self._locals[key]
         self.fresh.discard(key)
         self.zeroed.discard(key)
         self.dirty.add(key)
@@ -114,6 +137,7 @@ class Table:
         self.dirty.update(self._services)
         self._services.clear()
         self._servers.clear()
+        self._locals.clear()
         self.fresh.clear()
         self.zeroed.clear()
 
@@ -126,23 +150,31 @@ class Table:
             self.zeroed.add(key)
 
     def add_server(self, key: ServiceKey, server: RealServer) -> None:
-        """Put a server at the head of the service's list; ServiceNotDefined, OutOfRange, ServerExists."""
+        """Put a server at the head of the service's list.
+
+        ServiceNotDefined, OutOfRange, ServerExists, SynproxyMethod.
+        """
         service, servers = self._servers_of(key)
         _require_order(server)
         if (server.address, server.port) in servers:
             raise ServerExists
-        self._ask(service, server)
+        _require_way_back(service, server)
+        self._check.server(service, server)
         servers[server.address, server.port] = server
         self.dirty.add(key)
         self._note(key, "add", server)
 
     def edit_server(self, key: ServiceKey, server: RealServer) -> None:
-        """Replace a server in its place of the list; ServiceNotDefined, OutOfRange, NoSuchServer."""
+        """Replace a server in its place of the list.
+
+        ServiceNotDefined, OutOfRange, NoSuchServer, SynproxyMethod.
+        """
         service, servers = self._servers_of(key)
         _require_order(server)
         if (server.address, server.port) not in servers:
             raise NoSuchServer
-        self._ask(service, server)
+        _require_way_back(service, server)
+        self._check.server(service, server)
         servers[server.address, server.port] = server
         self.dirty.add(key)
         self._note(key, "edit", server)
@@ -156,20 +188,52 @@ class Table:
         self.dirty.add(key)
         self._note(key, "delete", gone)
 
+    def add_local(self, key: ServiceKey, address: Address) -> None:
+        """Give FullNAT one more address to speak to servers from; ServiceNotDefined, InvalidLocal, LocalExists."""
+        service, addresses = self._locals_of(key)
+        _require_source(service, address)
+        if address in addresses:
+            raise LocalExists
+        self._check.local(service, address)
+        addresses[address] = None
+        self.dirty.add(key)
+
+    def delete_local(self, key: ServiceKey, address: Address) -> None:
+        """Remove a local address; ServiceNotDefined, NoSuchLocal."""
+        _, addresses = self._locals_of(key)
+        if address not in addresses:
+            raise NoSuchLocal
+        del addresses[address]
+        self.dirty.add(key)
+
     def _servers_of(self, key: ServiceKey) -> tuple[VirtualService, _Servers]:
         try:
             return self._services[key], self._servers[key]
         except KeyError:
             raise ServiceNotDefined from None
 
+    def _locals_of(self, key: ServiceKey) -> tuple[VirtualService, _Locals]:
+        try:
+            return self._services[key], self._locals[key]
+        except KeyError:
+            raise ServiceNotDefined from None
+
     def _note(self, key: ServiceKey, what: str, server: RealServer | None) -> None:
         self.journal.setdefault(key, []).append((what, server))
-
-    def _ask(self, service: VirtualService, server: RealServer | None) -> None:
-        if self._check is not None:
-            self._check(service, server)
 
 
 def _require_order(server: RealServer) -> None:
     if server.lower > server.upper:
         raise OutOfRange
+
+
+def _require_way_back(service: VirtualService, server: RealServer) -> None:
+    if service.synproxy and server.method in PAST_DIRECTOR:
+        raise SynproxyMethod
+
+
+def _require_source(service: VirtualService, address: Address) -> None:
+    if not address.is_routable:
+        raise InvalidLocal
+    if address.is_ipv6 and service.key.family == Family.IPV4:
+        raise InvalidLocal("An IPv4 service has IPv4 servers, which an IPv6 local address cannot reach")

@@ -40,7 +40,13 @@ TITLES = {
     "persistent-conn": f"{_WIDE_TITLE} Weight    PersistConn ActiveConn InActConn \n{_REMOTE_TITLE}\n",
 }
 _PROTOCOLS = {Protocol.TCP: "TCP", Protocol.UDP: "UDP", Protocol.SCTP: "SCTP"}
-_METHODS = {Method.NAT: "Masq", Method.LOCAL: "Local", Method.TUNNEL: "Tunnel", Method.ROUTE: "Route"}
+_METHODS = {
+    Method.NAT: "Masq",
+    Method.LOCAL: "Local",
+    Method.TUNNEL: "Tunnel",
+    Method.ROUTE: "Route",
+    Method.FULLNAT: "FullNat",
+}
 _CHECKSUMS = {TunnelChecksum.NONE: "-c", TunnelChecksum.FULL: "+c", TunnelChecksum.REMOTE: "r+c"}
 _NO_STATUS = ServiceStatus()
 

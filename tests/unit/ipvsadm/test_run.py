@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import io
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 
 from bpvs.ipvsadm.run import run, run_restore
-from bpvs.model import DirectorError, NotBuilt, RealServer, Table, VirtualService
+from bpvs.model import Check, DirectorError, NotBuilt, RealServer, Table, VirtualService
 from bpvs.testing import MemoryDirector
 from bpvs.text.names import Resolver
 
@@ -56,11 +56,12 @@ def test_a_refusal_publishes_nothing() -> None:
 
 
 def test_what_is_not_built_is_said() -> None:
-    def check(service: VirtualService, server: RealServer | None) -> None:
-        if service.persistence is not None:
-            raise NotBuilt("persistence (-p) is not built yet")
+    class Impersistent(Check):
+        def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
+            if service.persistence is not None:
+                raise NotBuilt("persistence (-p) is not built yet")
 
-    director = MemoryDirector(check)
+    director = MemoryDirector(Impersistent())
     assert call("-A -t 10.0.0.1:80 -p", director) == (255, "", "persistence (-p) is not built yet\n")
     assert director.published == 0
 

@@ -88,7 +88,7 @@ def test_an_exception_publishes_nothing() -> None:
 
 
 def changed(line: str) -> Table:
-    table = Table.of([(VirtualService(KEY, "rr"), [RealServer(Address.parse("10.0.0.2"), 80)])])
+    table = Table.of([(VirtualService(KEY, "rr"), [RealServer(Address.parse("10.0.0.2"), 80)], ())])
     apply(parse_command(line.split(), "ipvsadm", FixedResolver({}, {})), table)
     return table
 

@@ -34,7 +34,7 @@ def shown(line: str) -> str:
     director.statuses = {KEY: ServiceStatus(servers={(SERVERS[0].address, 80): ServerStatus(3, 4)})}
     director.entries = [Connection(Protocol.TCP, SERVERS[0].address, 1, VIP, 80, SERVERS[1].address, 80, "NONE", 1)]
     director.limits = Timeouts(1, 2, 3)
-    table = Table.of([(VirtualService(KEY, "rr"), SERVERS)])
+    table = Table.of([(VirtualService(KEY, "rr"), SERVERS, ())])
     stdout = io.StringIO()
     show(parse_command(line.split(), "ipvsadm", NAMES), director, lambda: table, NAMES, stdout)
     return stdout.getvalue()

@@ -32,6 +32,22 @@ def test_mapped_ipv6_stays_ipv6() -> None:
     assert address != Address.parse("192.0.2.1")
 
 
+@pytest.mark.parametrize(
+    "text", ["1.0.0.0", "126.0.0.1", "169.254.0.1", "223.255.255.255", "::2:0", "fc00::1", "fec0::1"]
+)
+def test_unicast_is_routable(text: str) -> None:
+    assert Address.parse(text).is_routable
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.0.0.0", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "febf::1", "ff02::1",
+     "::ffff:192.0.2.1"],
+)  # fmt: skip
+def test_the_rest_is_not_routable(text: str) -> None:
+    assert not Address.parse(text).is_routable
+
+
 def test_the_length_must_fit_the_family() -> None:
     with pytest.raises(ValueError, match="an IPV6 address has 16 bytes, got 4"):
         Address(Family.IPV6, bytes(4))

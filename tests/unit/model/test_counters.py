@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 from __future__ import annotations
 
-from bpvs.model import Address, Counters, ServerStatus, ServiceStatus
+from bpvs.model import Address, Counters, LocalStatus, ServerStatus, ServiceStatus
 
 
 def test_counters_add_and_subtract_field_by_field() -> None:
@@ -15,3 +15,10 @@ def test_a_server_without_figures_shows_zeros() -> None:
     status = ServiceStatus(servers={(known, 80): ServerStatus(active=2)})
     assert status.server(known, 80).active == 2
     assert status.server(known, 81) == status.server(unknown, 80) == ServerStatus()
+
+
+def test_a_local_address_without_figures_shows_zeros() -> None:
+    known, unknown = Address.parse("192.0.2.7"), Address.parse("192.0.2.8")
+    status = ServiceStatus(locals={known: LocalStatus(7, 1)})
+    assert status.local(known) == LocalStatus(7, 1)
+    assert status.local(unknown) == ServiceStatus().local(known) == LocalStatus()

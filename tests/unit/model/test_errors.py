@@ -26,6 +26,13 @@ def test_refusals_speak_as_ipvsadm_does(name: str, text: str) -> None:
     assert str(error) == text
 
 
+@pytest.mark.parametrize("name", ["LocalExists", "NoSuchLocal", "InvalidLocal", "SynproxyMethod"])
+def test_refusals_that_ipvsadm_does_not_know_have_a_sentence_each(name: str) -> None:
+    error = getattr(model, name)()
+    assert isinstance(error, TableError)
+    assert str(error) not in ("", TableError.text)
+
+
 def test_other_failures_bring_their_own_sentence() -> None:
     for kind in (NotBuilt, DirectorError):
         error = kind("persistence is not built yet")

@@ -2,13 +2,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
 from bpvs.model import (
     Address,
+    Check,
+    Family,
+    InvalidLocal,
+    LocalExists,
     Method,
+    NoSuchLocal,
     NoSuchServer,
     NoSuchService,
     NotBuilt,
@@ -19,6 +24,7 @@ from bpvs.model import (
     ServiceExists,
     ServiceKey,
     ServiceNotDefined,
+    SynproxyMethod,
     Table,
     TableError,
     VirtualService,
@@ -26,6 +32,7 @@ from bpvs.model import (
 
 KEY = ServiceKey.at(Protocol.TCP, Address.parse("192.0.2.1"), 80)
 OTHER = ServiceKey.at(Protocol.UDP, Address.parse("192.0.2.1"), 80)
+LOCALS = (Address.parse("10.0.1.9"), Address.parse("10.0.1.1"))
 
 
 def server(last: int, weight: int = 1, upper: int = 0, lower: int = 0) -> RealServer:
@@ -82,32 +89,120 @@ REFUSALS: list[tuple[type[TableError], Callable[[Table], None]]] = [
     (OutOfRange, lambda t: t.edit_server(KEY, server(9, lower=1))),
     (NoSuchServer, lambda t: t.edit_server(KEY, server(9))),
     (NoSuchServer, lambda t: t.delete_server(KEY, server(1).address, 81)),
+    (ServiceNotDefined, lambda t: t.add_local(OTHER, Address.parse("::1"))),
+    (ServiceNotDefined, lambda t: t.delete_local(OTHER, LOCALS[0])),
+    (LocalExists, lambda t: t.add_local(KEY, LOCALS[0])),
+    (NoSuchLocal, lambda t: t.delete_local(KEY, Address.parse("10.0.1.2"))),
+    (InvalidLocal, lambda t: t.add_local(KEY, Address.parse("127.0.0.1"))),
+    (InvalidLocal, lambda t: t.add_local(KEY, Address.parse("2001:db8::1"))),
 ]
 
 
 @pytest.mark.parametrize(("error", "attempt"), REFUSALS)
 def test_a_refused_operation_changes_nothing(error: type[TableError], attempt: Callable[[Table], None]) -> None:
-    table = Table.of([(VirtualService(KEY), [server(2), server(1)])])
+    table = Table.of([(VirtualService(KEY), [server(2), server(1)], LOCALS)])
     with pytest.raises(error):
         attempt(table)
     assert lasts(table) == [2, 1]
+    assert table.locals(KEY) == LOCALS
     assert not (table.dirty or table.zeroed or table.fresh)
 
 
-def test_unknown_services_have_no_servers() -> None:
+def test_unknown_services_have_neither_servers_nor_local_addresses() -> None:
     with pytest.raises(NoSuchService):
         filled().servers(OTHER)
+    with pytest.raises(NoSuchService):
+        filled().locals(OTHER)
+
+
+def test_local_addresses_come_oldest_first() -> None:
+    table = filled()
+    for address in LOCALS:
+        table.add_local(KEY, address)
+    assert table.locals(KEY) == LOCALS
+    table.delete_local(KEY, LOCALS[0])
+    table.add_local(KEY, LOCALS[0])
+    assert table.locals(KEY) == LOCALS[::-1]
+
+
+def test_local_addresses_stay_with_an_edit_and_go_with_the_service() -> None:
+    table = Table.of([(VirtualService(KEY), [server(1)], LOCALS)])
+    table.edit_service(VirtualService(KEY, "rr"))
+    assert table.copy().locals(KEY) == LOCALS
+    table.delete_service(KEY)
+    table.add_service(VirtualService(KEY))
+    assert table.locals(KEY) == ()
+    table.add_local(KEY, LOCALS[0])
+    table.clear()
+    table.add_service(VirtualService(KEY))
+    assert table.locals(KEY) == ()
+
+
+@pytest.mark.parametrize("change", [Table.add_local, Table.delete_local])
+def test_a_change_of_local_addresses_is_one_of_the_service(
+    change: Callable[[Table, ServiceKey, Address], None],
+) -> None:
+    table = Table.of([(VirtualService(KEY), [], LOCALS[:1])])
+    change(table, KEY, LOCALS[change is Table.add_local])
+    assert (table.dirty, table.fresh, table.journal) == ({KEY}, set(), {})
+
+
+def test_an_ipv6_service_has_local_addresses_of_both_families() -> None:
+    table = Table()
+    for key in (ServiceKey.at(Protocol.TCP, Address.parse("2001:db8::1"), 80), ServiceKey.marked(7, Family.IPV6)):
+        table.add_service(VirtualService(key))
+        for text in ("10.0.1.1", "2001:db8::2"):
+            table.add_local(key, Address.parse(text))
+        assert [str(address) for address in table.locals(key)] == ["10.0.1.1", "2001:db8::2"]
+
+
+@pytest.mark.parametrize("method", [Method.ROUTE, Method.TUNNEL])
+def test_synproxy_and_servers_that_answer_past_the_director_exclude_each_other(method: Method) -> None:
+    past = RealServer(server(1).address, 80, method)
+    table = Table.of([(VirtualService(KEY, synproxy=True), [server(1)], ())])
+    for attempt, real in ((table.edit_server, past), (table.add_server, RealServer(server(2).address, 80, method))):
+        with pytest.raises(SynproxyMethod):
+            attempt(KEY, real)
+    with pytest.raises(ServerExists):
+        table.add_server(KEY, past)
+    assert ([s.method for s in table.servers(KEY)], table.dirty) == ([Method.NAT], set())
+    table.edit_service(VirtualService(KEY))
+    table.edit_server(KEY, past)
+    with pytest.raises(SynproxyMethod):
+        table.edit_service(VirtualService(KEY, synproxy=True))
+    assert not table.service(KEY).synproxy
+    table.edit_service(VirtualService(KEY, "rr"))
+
+
+def test_synproxy_goes_with_servers_that_answer_through_the_director() -> None:
+    table = Table()
+    table.add_service(VirtualService(KEY, synproxy=True))
+    for last, method in ((1, Method.NAT), (2, Method.FULLNAT), (3, Method.LOCAL)):
+        table.add_server(KEY, RealServer(server(last).address, 80, method))
+    table.edit_service(VirtualService(KEY, "rr", synproxy=True))
+    assert (lasts(table), table.service(KEY).synproxy) == ([3, 2, 1], True)
 
 
 def test_the_check_is_asked_last_and_can_refuse() -> None:
-    asked: list[tuple[VirtualService, RealServer | None]] = []
+    asked: list[object] = []
 
-    def check(service: VirtualService, real: RealServer | None) -> None:
-        asked.append((service, real))
-        if real is not None and real.weight > 5:
-            raise NotBuilt("weights over 5 are not built yet")
+    class Recorder(Check):
+        def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
+            asked.append([real.weight for real in servers])
+            if service.ops:
+                raise NotBuilt("one-packet scheduling is not built yet")
 
-    table = Table(check)
+        def server(self, service: VirtualService, server: RealServer) -> None:
+            asked.append(server.weight)
+            if server.weight > 5:
+                raise NotBuilt("weights over 5 are not built yet")
+
+        def local(self, service: VirtualService, address: Address) -> None:
+            asked.append(address)
+            if address == LOCALS[1]:
+                raise NotBuilt("this address is not built yet")
+
+    table = Table(Recorder())
     table.add_service(VirtualService(KEY))
     table.add_server(KEY, server(1))
     for refused in (table.add_server, table.edit_server):
@@ -115,8 +210,15 @@ def test_the_check_is_asked_last_and_can_refuse() -> None:
             refused(KEY, server(2 if refused == table.add_server else 1, weight=6))
     with pytest.raises(ServerExists):
         table.add_server(KEY, server(1, weight=6))
+    with pytest.raises(NotBuilt):
+        table.edit_service(VirtualService(KEY, ops=True))
+    table.add_local(KEY, LOCALS[0])
+    with pytest.raises(NotBuilt):
+        table.add_local(KEY, LOCALS[1])
     assert [s.weight for s in table.servers(KEY)] == [1]
-    assert [(s.key, r and r.weight) for s, r in asked] == [(KEY, None), (KEY, 1), (KEY, 6), (KEY, 6)]
+    assert not table.service(KEY).ops
+    assert table.locals(KEY) == (LOCALS[0],)
+    assert asked == [[], 1, 6, 6, [1], *LOCALS]
 
 
 def test_changes_are_noted() -> None:
