@@ -11,6 +11,7 @@ from bpvs.model import (
     Check,
     Connection,
     Family,
+    InvalidLocal,
     InvalidServer,
     Protocol,
     RealServer,
@@ -79,7 +80,7 @@ class MemoryDirector:
 
 
 class IpvsCheck(Check):
-    """Refuses what IPVS itself refuses: unknown schedulers and engines, servers that are not unicast."""
+    """Refuses what IPVS itself refuses: unknown schedulers and engines, addresses that are not unicast."""
 
     def __init__(self, broadcasts: Collection[Address]) -> None:
         self._broadcasts = broadcasts
@@ -93,6 +94,11 @@ class IpvsCheck(Check):
         """InvalidServer."""
         if server.address in self._broadcasts or not _is_unicast(server.address):
             raise InvalidServer
+
+    def local(self, service: VirtualService, address: Address) -> None:
+        """InvalidLocal."""
+        if address in self._broadcasts:
+            raise InvalidLocal
 
 
 def _is_unicast(address: Address) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bpvs.ipvsadm.session import apply
 from bpvs.model import (
     Address,
     Family,
@@ -56,19 +57,38 @@ def services(draw: st.DrawFn) -> VirtualService:
         draw(st.none() | masks) if persistence is not None else None,
         draw(st.sampled_from(["", "sip"])),
         draw(st.booleans()) and (key.fwmark > 0 or key.protocol == Protocol.UDP),
+        draw(st.booleans()) and (key.fwmark > 0 or key.protocol == Protocol.TCP),
     )
 
 
 @st.composite
 def servers(draw: st.DrawFn, key: ServiceKey) -> RealServer:
     """Servers that ipvsadm would take for this service: other families and ports only where the method allows it."""
-    method = draw(st.sampled_from([Method.NAT, Method.ROUTE, Method.TUNNEL]))
-    same = IPV6 if key.family == Family.IPV6 else IPV4
-    address = draw(ADDRESSES if method == Method.TUNNEL else same)
-    free_port = method == Method.NAT or key.fwmark
+    method = draw(st.sampled_from([Method.NAT, Method.ROUTE, Method.TUNNEL, Method.FULLNAT]))
+    is_ipv6 = key.family == Family.IPV6
+    same = IPV6 if is_ipv6 else IPV4
+    address = draw(ADDRESSES if method == Method.TUNNEL or (method == Method.FULLNAT and is_ipv6) else same)
+    free_port = method in (Method.NAT, Method.FULLNAT) or key.fwmark
     port = draw(st.integers(0, 65535)) if free_port else key.port
     tunnel = draw(TUNNELS) if method == Method.TUNNEL else Tunnel()
     return RealServer(address, port, method, draw(st.integers(0, 2**31 - 1)), tunnel=tunnel)
+
+
+LOCALS = ADDRESSES.filter(lambda address: address.is_routable)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> tuple[VirtualService, list[RealServer], list[Address]]:
+    """A service with all that a table lets it have."""
+    service = draw(services())
+    past = (Method.ROUTE, Method.TUNNEL) if service.synproxy else ()
+    fitting = servers(service.key).filter(lambda server: server.method not in past)
+    sources = LOCALS if service.key.family == Family.IPV6 else LOCALS.filter(lambda address: not address.is_ipv6)
+    return (
+        service,
+        draw(st.lists(fitting, max_size=3, unique_by=lambda server: (server.address, server.port))),
+        draw(st.lists(sources, max_size=3, unique=True)),
+    )
 
 
 @PATIENT
@@ -100,7 +120,7 @@ def test_any_text_is_an_endpoint_or_is_not(text: str, protocol: Protocol | None)
 @PATIENT
 @given(services())
 def test_saved_services(service: VirtualService) -> None:
-    (line,) = save_lines([(service, [])], EndpointPrinter())
+    (line,) = save_lines([(service, [], [])], EndpointPrinter())
     command = parse_command(restore_words(line), "ipvsadm", Resolver())
     assert (command.name, command.service) == ("add-service", service)
 
@@ -110,17 +130,18 @@ def test_saved_services(service: VirtualService) -> None:
 def test_saved_servers(data: st.DataObject) -> None:
     service = VirtualService(data.draw(KEYS), "rr")
     server = data.draw(servers(service.key))
-    _, line = save_lines([(service, [server])], EndpointPrinter())
+    _, line = save_lines([(service, [server], [])], EndpointPrinter())
     command = parse_command(restore_words(line), "ipvsadm", Resolver())
     assert (command.name, command.key, command.server) == ("add-server", service.key, server)
 
 
 @PATIENT
-@given(st.lists(services(), max_size=8, unique_by=lambda s: s.key))
-def test_saved_tables(content: list[VirtualService]) -> None:
+@given(st.lists(contents(), max_size=5, unique_by=lambda content: content[0].key))
+def test_saved_tables(content: list[tuple[VirtualService, list[RealServer], list[Address]]]) -> None:
     table = Table()
-    for line in save_lines([(service, []) for service in content], EndpointPrinter()):
-        service = parse_command(restore_words(line), "ipvsadm", Resolver()).service
-        assert service is not None
-        table.add_service(service)
-    assert list(table.services()) == content
+    for line in save_lines(content, EndpointPrinter()):
+        apply(parse_command(restore_words(line), "ipvsadm", Resolver()), table)
+    assert list(table.services()) == [service for service, _, _ in content]
+    for service, real, addresses in content:
+        assert list(table.servers(service.key)) == real[::-1]
+        assert table.locals(service.key) == tuple(addresses)

@@ -6,6 +6,7 @@ import pytest
 from bpvs.model import (
     Address,
     Counters,
+    InvalidLocal,
     InvalidServer,
     Protocol,
     RealServer,
@@ -59,6 +60,18 @@ def test_servers_must_be_unicast(text: str) -> None:
         table.add_service(VirtualService(KEY))
     with pytest.raises(InvalidServer), director.change() as table:
         table.add_server(KEY, RealServer(Address.parse(text), 80))
+
+
+def test_local_addresses_are_no_broadcasts() -> None:
+    director = MemoryDirector()
+    director.broadcasts.add(Address.parse("10.0.0.255"))
+    with director.change() as table:
+        table.add_service(VirtualService(KEY, synproxy=True))
+        table.add_local(KEY, Address.parse("10.0.0.254"))
+    with pytest.raises(InvalidLocal), director.change() as table:
+        table.add_local(KEY, Address.parse("10.0.0.255"))
+    assert director.table().locals(KEY) == (Address.parse("10.0.0.254"),)
+    assert director.table().service(KEY).synproxy
 
 
 def test_schedulers_and_engines_must_exist() -> None:

@@ -8,6 +8,7 @@ VERSION = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"
 HELP = """\
 Usage:
   {program} -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe persistence_engine] [-b sched-flags]
+      [-j enable|disable]
   {program} -D virtual-service
   {program} -C
   {program} -R
@@ -16,6 +17,8 @@ Usage:
   {program} -d virtual-service -r server-address
   {program} -L|l [virtual-service] [options]
   {program} -Z [virtual-service]
+  {program} -P|Q virtual-service -z local-address
+  {program} -G [virtual-service] [-n]
   {program} --set tcp tcpfin udp
   {program} --start-daemon {{master|backup}} [daemon-options]
   {program} --stop-daemon {{master|backup}}
@@ -34,6 +37,9 @@ Each has a long form, and most have a short one.
   --delete-server   -d        remove a real server
   --list            -L|-l     show services, servers or connections
   --zero            -Z        start counting from zero, for one service or all
+  --add-laddr       -P        give FullNAT a local address to reach the servers from
+  --del-laddr       -Q        take a local address away
+  --get-laddr       -G        show local addresses, with the ports in use
   --set tcp tcpfin udp        change timeouts (not built yet)
   --start-daemon              start to synchronise connections (not built yet)
   --stop-daemon               stop to synchronise connections (not built yet)
@@ -57,6 +63,8 @@ Options:
   --gatewaying   -g                   send to the server's MAC address: the default (not built yet)
   --ipip         -i                   send through a tunnel (not built yet)
   --masquerading -m                   rewrite addresses (NAT)
+  --fullnat      -b                   with -a and -e: rewrite both ends, so that replies come back by themselves
+  --local-address|--laddr|-z address  what FullNAT puts in the client's place, without a port
   --tun-type      type                ipip (the default), gue or gre
   --tun-port      port                UDP port of a gue tunnel
   --tun-nocsum                        no checksum in the tunnel's header
@@ -77,8 +85,10 @@ Options:
   --nosort                            list in the order of the table
   --sort                              changes nothing, sorted is the default
   --ops          -o                   schedule each packet by itself (not built yet)
+  --synproxy     -j enable|disable    answer SYNs with cookies and trouble no server before the client proves itself;
+                                      without this option it is off
   --numeric      -n                   addresses and ports as numbers
-  --sched-flags  -b flags             flags for the scheduler, with commas between (not built yet)
+  --sched-flags  -b flags             with -A and -E: flags for the scheduler, with commas between (not built yet)
 Daemon Options:
   --syncid sid                        number of the group of daemons, 0 to 255
   --sync-maxlen length                longest message in bytes

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LISTING_FAILED = 1
 REFUSED = 255
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+_SHOWING = ("list", "save", "get-laddr")
 _NOT_BUILT = {
     "set": "--set: this version of BPVS cannot change the connection timeouts (see ipvsadm -L --timeout)",
     "start-daemon": "--start-daemon: this version of BPVS has no connection synchronisation",
@@ -54,7 +55,7 @@ class Session:
         """Carry out one command that is not `-R`; BpvsError if it is refused."""
         if director is None or command.name in ("help", "version"):
             return self._introduce(command)
-        if command.name in ("list", "save"):
+        if command.name in _SHOWING:
             return self._show(command, director, director.table)
         if command.name in _NOT_BUILT:
             raise NotBuilt(_NOT_BUILT[command.name])
@@ -102,7 +103,7 @@ class Session:
             raise NotACommand(self.program)
         if command.name in ("help", "version"):
             raise _Stop(self._introduce(command))
-        if command.name in ("list", "save"):
+        if command.name in _SHOWING:
             code = self._show(command, director, lambda: table)
             if code:
                 raise _Stop(code)
@@ -139,6 +140,8 @@ def apply(command: Command, table: Table) -> None:
         table.zero(None if key is None or _is_nothing(key) else key)
     elif service is not None:
         (table.add_service if command.name == "add-service" else table.edit_service)(service)
+    elif key is not None and command.local is not None:
+        (table.add_local if command.name == "add-laddr" else table.delete_local)(key, command.local)
     elif key is not None and server is None:
         table.delete_service(key)
     elif key is not None and server is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands that print: `-L` in all its forms and `-S`."""
+"""The commands that print: `-L` in all its forms, `-G` and `-S`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from bpvs.ipvsadm.ports import DirectorPort
-    from bpvs.model import RealServer, ServiceKey, ServiceStatus, Table, VirtualService
+    from bpvs.model import Address, RealServer, ServiceKey, ServiceStatus, Table, VirtualService
     from bpvs.text.command import Command
     from bpvs.text.names import Resolver
 
@@ -29,6 +29,8 @@ def show(
     names = EndpointPrinter(None if "numeric" in command.given else resolver)
     if command.name == "save":
         _save(table(), names, stdout)
+    elif command.name == "get-laddr":
+        _locals(command, director, table(), names, stdout)
     elif "connection" in command.given:
         _connections(director, names, "persistent-conn" in command.given, stdout)
     elif "timeout" in command.given:
@@ -42,7 +44,23 @@ def show(
 def _save(table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
     from bpvs.text.save import save_lines
 
-    stdout.writelines(save_lines(_content(table, sorted_services(table.services()), True), names))
+    content = _content(table, sorted_services(table.services()), True)
+    stdout.writelines(
+        save_lines(((service, servers, table.locals(service.key)) for service, servers in content), names)
+    )
+
+
+def _locals(command: Command, director: DirectorPort, table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
+    from bpvs.text.locals import local_lines, local_title
+
+    content: list[tuple[ServiceKey, tuple[Address, ...]]]
+    if command.key is None:
+        every = ((service.key, table.locals(service.key)) for service in sorted_services(table.services()))
+        content = [(key, addresses) for key, addresses in every if addresses]
+    else:
+        content = [(command.key, table.locals(command.key))]
+    stdout.write(local_title())
+    stdout.writelines(local_lines(content, director.status() if content else {}, names))
 
 
 def _connections(director: DirectorPort, names: EndpointPrinter, with_engine: bool, stdout: TextIO) -> None:

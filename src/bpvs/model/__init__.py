@@ -25,7 +25,7 @@ from bpvs.model.errors import (
     TableError,
     UnknownScheduler,
 )
-from bpvs.model.server import Method, RealServer, Tunnel, TunnelChecksum, TunnelType
+from bpvs.model.server import NO_TUNNEL, Method, RealServer, Tunnel, TunnelChecksum, TunnelType
 from bpvs.model.service import FLAG_1, FLAG_2, FLAG_3, Protocol, ServiceKey, VirtualService
 from bpvs.model.table import Table
 
@@ -33,6 +33,7 @@ __all__ = [
     "FLAG_1",
     "FLAG_2",
     "FLAG_3",
+    "NO_TUNNEL",
     "Address",
     "BpvsError",
     "Check",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bpvs.model import Method, Protocol, RealServer, ServiceKey, VirtualService
+from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, VirtualService
 from bpvs.model.value import dataclass
 from bpvs.text import options
 from bpvs.text.draft import METHODS, Draft
@@ -38,7 +38,7 @@ class Command:
 
     `name`: the command's long spelling. `given`: the options by the names that messages use. `service` is set for
     commands that change a service, `server` for those that change a server, `key` for all that name a service.
-    `timeouts`: TCP, TCP FIN, UDP in seconds, 0 to keep.
+    `local` is set for those that change a local address. `timeouts`: TCP, TCP FIN, UDP in seconds, 0 to keep.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Command:
     server: RealServer | None = None
     timeouts: tuple[int, int, int] | None = None
     daemon: Daemon | None = None
+    local: Address | None = None
 
 
 def parse_command(words: list[str], program: str, resolver: Resolver) -> Command:
@@ -59,6 +60,7 @@ def parse_command(words: list[str], program: str, resolver: Resolver) -> Command
     name, value = _first(steps, program)
     if name in ("help", "version"):
         return Command(name)
+    scanner.short = options.short_spellings(name)
     draft = Draft(resolver)
     state = _daemon_state(name, value)
     for option, value in steps:
@@ -137,7 +139,7 @@ def _finish(name: str, draft: Draft, state: str, timeouts: tuple[int, int, int] 
         return Command(name, given, key, server=_server(draft, draft.key()))
     if name == "delete-server":
         return Command(name, given, key, server=RealServer(draft.server_address(), draft.server_port))
-    return Command(name, given, key, timeouts=timeouts)
+    return Command(name, given, key, timeouts=timeouts, local=draft.local)
 
 
 def _service(draft: Draft, key: ServiceKey) -> VirtualService:
@@ -145,8 +147,17 @@ def _service(draft: Draft, key: ServiceKey) -> VirtualService:
         raise UsageError("Zero port specified for non-persistent service")
     if draft.ops and not key.fwmark and key.protocol != Protocol.UDP:
         raise UsageError("One-Packet Scheduling is only for UDP virtual services")
+    if draft.synproxy and not key.fwmark and key.protocol != Protocol.TCP:
+        raise UsageError("SYNPROXY is only for TCP virtual services")
     return VirtualService(
-        key, draft.scheduler or "wlc", draft.flags, draft.persistence, draft.netmask(), draft.engine, draft.ops
+        key,
+        draft.scheduler or "wlc",
+        draft.flags,
+        draft.persistence,
+        draft.netmask(),
+        draft.engine,
+        draft.ops,
+        draft.synproxy,
     )
 
 
@@ -155,7 +166,15 @@ def _server(draft: Draft, key: ServiceKey) -> RealServer:
     address, port = draft.server_address(), draft.server_port
     if not key.fwmark and method in PORT_OF_SERVICE:
         port = key.port
-    if address.family != key.family and method != Method.TUNNEL:
-        raise UsageError("Different address family is allowed only for tunneling servers")
+    _check_family(key.family, address.family, method)
     options.check_tunnel(draft.tunnel_type, draft.method, draft.given)
     return RealServer(address, port, method, draft.weight, draft.upper, draft.lower, draft.tunnel())
+
+
+def _check_family(clients: Family, server: Family, method: Method) -> None:
+    if clients == server or method == Method.TUNNEL:
+        return
+    if method != Method.FULLNAT:
+        raise UsageError("Different address family is allowed only for tunneling servers")
+    if clients == Family.IPV4:
+        raise UsageError("FullNAT translates from IPv6 services to IPv4 servers, not from IPv4 to IPv6")

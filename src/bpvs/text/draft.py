@@ -10,7 +10,7 @@ from bpvs.text.integers import INT_MAX, UINT_MAX, leading_integer, parse_integer
 from bpvs.text.names import Resolver
 from bpvs.text.options import GROUPS
 
-METHODS = {"masquerading": Method.NAT, "ipip": Method.TUNNEL, "gatewaying": Method.ROUTE}
+METHODS = {"masquerading": Method.NAT, "ipip": Method.TUNNEL, "gatewaying": Method.ROUTE, "fullnat": Method.FULLNAT}
 TUNNEL_TYPES = {"ipip": TunnelType.IPIP, "gue": TunnelType.GUE, "gre": TunnelType.GRE}
 _CHECKSUMS = {"tun-csum": TunnelChecksum.FULL, "tun-remcsum": TunnelChecksum.REMOTE}
 DEFAULT_PERSISTENCE = 360  # seconds; the manual page of ipvsadm 1.31 says 300, the program does 360
@@ -54,6 +54,8 @@ class Draft:
         self.persistence: int | None = None
         self._mask = IPV4_FULL
         self.ops = False
+        self.synproxy = False
+        self.local: Address | None = None
         self._server: Address | None = None
         self.server_port = 0
         self.method = "gatewaying"
@@ -82,14 +84,16 @@ class Draft:
             setattr(self, attribute, text[:room])
         elif option in _PROTOCOLS:
             self._take_service(_PROTOCOLS[option], text)
+        elif option in METHODS:
+            self.method = option
+        elif option in _CHECKSUMS:
+            self._checksum = _CHECKSUMS[option]
         else:
             self._take_other(option, value, text)
 
     def _take_other(self, option: str, value: str | None, text: str) -> None:
         """The options that only leave a mark in `given` fall through."""
         match option:
-            case "masquerading" | "ipip" | "gatewaying":
-                self.method = option
             case "persistent":
                 self._take_persistence(value)
             case "fwmark-service":
@@ -100,10 +104,12 @@ class Draft:
                 self._take_server(text)
             case "ops":
                 self.ops = True
+            case "synproxy":
+                self._take_synproxy(text)
+            case "local-address" | "laddr":
+                self._take_local(text)
             case "tun-type":
                 self._take_tunnel_type(text)
-            case "tun-csum" | "tun-remcsum":
-                self._checksum = _CHECKSUMS[option]
             case "mcast-group":
                 self._take_group(text)
 
@@ -148,6 +154,17 @@ class Draft:
             raise UsageError("illegal real server address[:port] specified")
         self._server, port = found
         self.server_port = self._port if port is None else port
+
+    def _take_synproxy(self, text: str) -> None:
+        if text not in ("enable", "disable"):
+            raise UsageError(f"invalid synproxy value `{text}' specified; right would be enable or disable")
+        self.synproxy = text == "enable"
+
+    def _take_local(self, text: str) -> None:
+        found = parse_endpoint(text, None, self._resolver)
+        if found is None or found[1] is not None:
+            raise UsageError("illegal local address specified")
+        self.local = found[0]
 
     def _take_tunnel_type(self, text: str) -> None:
         if text not in TUNNEL_TYPES:

@@ -85,7 +85,7 @@ class Listing:
 
     def _service_name(self, key: ServiceKey) -> str:
         if key.protocol is None or key.address is None:
-            return f"FWM  {signed32(key.fwmark)}" + (" IPv6" if key.family == Family.IPV6 else "")
+            return mark_name(key)
         name = f"{_PROTOCOLS[key.protocol]:4} {self._names.text(key.address, key.port, key.protocol)}"
         return name if key.family == Family.IPV6 else name[:33]
 
@@ -107,16 +107,22 @@ class Listing:
             return f" {server.upper:<10} {server.lower:<10}{connections}"
         if self.layout == "persistent-conn":
             return f" {server.weight:<9} {state.persistent:<11}{connections}"
-        tunnel = f" {tunnel_info(server):13}" if self.layout == "tun-info" else ""
-        return f" {_METHODS[server.method]:7}{tunnel} {server.weight:<6}{connections}"
+        method = Method.LOCAL if state.is_local else server.method
+        tunnel = f" {tunnel_info(server, method):13}" if self.layout == "tun-info" else ""
+        return f" {_METHODS[method]:7}{tunnel} {server.weight:<6}{connections}"
 
     def _counts(self, counts: Counters | Rates) -> str:
         values = (counts.connections, counts.in_packets, counts.out_packets, counts.in_bytes, counts.out_bytes)
         return "".join(format_count(value, self._exact) for value in values)
 
 
+def mark_name(key: ServiceKey) -> str:
+    """A service by mark, as listings name it: `FWM  7`, `FWM  7 IPv6`."""
+    return f"FWM  {signed32(key.fwmark)}" + (" IPv6" if key.family == Family.IPV6 else "")
+
+
 def service_details(service: VirtualService) -> str:
-    """What follows the scheduler's name: flags, persistence, one-packet scheduling; empty or with a blank before."""
+    """What follows the scheduler's name: flags, persistence, `ops`, `synproxy`; empty or with a blank before."""
     text = f" ({format_flags(service.flags, service.scheduler)})" if service.flags else ""
     if service.persistence is not None:
         text += f" persistent {service.persistence}"
@@ -124,7 +130,7 @@ def service_details(service: VirtualService) -> str:
             text += f" mask {mask_text(service)}"
         if service.engine:
             text += f" pe {service.engine}"
-    return text + (" ops" if service.ops else "")
+    return text + (" ops" if service.ops else "") + (" synproxy" if service.synproxy else "")
 
 
 def mask_text(service: VirtualService) -> str:
@@ -134,9 +140,9 @@ def mask_text(service: VirtualService) -> str:
     return inet_ntoa(service.mask.to_bytes(4, "big"))
 
 
-def tunnel_info(server: RealServer) -> str:
-    """The column TunnelInfo: `ipip`, `gue:6080:+c`, `gre:-c`, or `n/a` where nothing is tunnelled."""
-    if server.method != Method.TUNNEL:
+def tunnel_info(server: RealServer, method: Method) -> str:
+    """The column TunnelInfo: `ipip`, `gue:6080:+c`, `gre:-c`, or `n/a` where `method`, the one in force, has none."""
+    if method != Method.TUNNEL:
         return "n/a"
     tunnel = server.tunnel
     if tunnel.type == TunnelType.GUE:

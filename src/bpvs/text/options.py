@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The commands and options of ipvsadm 1.31 as tables: spellings, values, and which go together."""
+"""The commands and options of ipvsadm 1.31 as tables: spellings, values, and which go together.
+
+What FullNAT and SYNPROXY need, which 1.31 does not have, is spelt as in the ipvsadm of Alibaba's LVS and of DPVS.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from bpvs.text.errors import UsageError
 from bpvs.text.popt import NO_VALUE, OPTIONAL_VALUE, VALUE
@@ -25,6 +30,9 @@ _COMMANDS = (
     ("save", "S", NO_VALUE),
     ("start-daemon", "", VALUE),
     ("stop-daemon", "", VALUE),
+    ("add-laddr", "P", NO_VALUE),
+    ("del-laddr", "Q", NO_VALUE),
+    ("get-laddr", "G", NO_VALUE),
 )
 _OPTIONS = (
     ("tcp-service", "t", VALUE),
@@ -38,6 +46,7 @@ _OPTIONS = (
     ("masquerading", "m", NO_VALUE),
     ("ipip", "i", NO_VALUE),
     ("gatewaying", "g", NO_VALUE),
+    ("fullnat", "", NO_VALUE),
     ("weight", "w", VALUE),
     ("u-threshold", "x", VALUE),
     ("l-threshold", "y", VALUE),
@@ -68,11 +77,15 @@ _OPTIONS = (
     ("tun-nocsum", "", NO_VALUE),
     ("tun-csum", "", NO_VALUE),
     ("tun-remcsum", "", NO_VALUE),
+    ("local-address", "z", VALUE),
+    ("laddr", "", VALUE),
+    ("synproxy", "j", VALUE),
 )
 COMMANDS = frozenset(name for name, _, _ in _COMMANDS)
 LONG = {name: name for name, _, _ in _COMMANDS + _OPTIONS}
 SHORT = {letter: name for name, letter, _ in _COMMANDS + _OPTIONS if letter}
 VALUES = {name: value for name, _, value in _COMMANDS + _OPTIONS}
+_SERVER_SHORT = {**SHORT, "b": "fullnat"}
 
 # Several spellings, one option in messages and in the rules below.
 GROUPS = {
@@ -83,6 +96,8 @@ GROUPS = {
     "masquerading": "forwarding-method",
     "ipip": "forwarding-method",
     "gatewaying": "forwarding-method",
+    "fullnat": "forwarding-method",
+    "laddr": "local-address",
 }
 # The order in which the rules are checked decides which message wins.
 _CHECK_ORDER = [
@@ -120,8 +135,10 @@ _CHECK_ORDER = [
     "tun-nocsum",
     "tun-csum",
     "tun-remcsum",
+    "local-address",
+    "synproxy",
 ]
-_SERVICE_OPTIONS = "scheduler persistent netmask ops pe sched-flags"
+_SERVICE_OPTIONS = "scheduler persistent netmask ops pe sched-flags synproxy"
 _SERVER_OPTIONS = "forwarding-method weight u-threshold l-threshold tun-type tun-port tun-nocsum tun-csum tun-remcsum"
 # command: (needed, allowed, at most one of)
 _RULES = {
@@ -143,6 +160,9 @@ _RULES = {
     "set": ("", "", ""),
     "start-daemon": ("", "mcast-interface syncid mcast-group mcast-port mcast-ttl sync-maxlen", ""),
     "stop-daemon": ("", "syncid", ""),
+    "add-laddr": ("service-address local-address", "", ""),
+    "del-laddr": ("service-address local-address", "", ""),
+    "get-laddr": ("", "numeric service-address", ""),
 }
 _SPOKEN = {"clear": "flush"}
 _TUNNEL_RULES = {
@@ -151,6 +171,11 @@ _TUNNEL_RULES = {
     "gre": ("", "tun-type", "tun-nocsum tun-csum"),
 }
 _TUNNEL_OPTIONS = ("tun-type", "tun-port", "tun-nocsum", "tun-csum", "tun-remcsum")
+
+
+def short_spellings(command: str) -> Mapping[str, str]:
+    """The options by letter as the command reads them: of a server, `-b` is FullNAT."""
+    return _SERVER_SHORT if command in ("add-server", "edit-server") else SHORT
 
 
 def check_combination(command: str, given: set[str]) -> None:

@@ -19,14 +19,16 @@ class OptionScanner:
     """Walks over the words once; `leftovers` is complete when the iteration has ended.
 
     `long` maps long names to option names, `short` maps letters to them, `values` maps option names to NO_VALUE,
-    VALUE or OPTIONAL_VALUE. Iterating gives (option name, value or None); BadOption.
+    VALUE or OPTIONAL_VALUE. Iterating gives (option name, value or None); BadOption. `short` may be replaced on the
+    way, also within a word: the next letter is looked up in the new one.
     """
 
     def __init__(
         self, words: list[str], long: Mapping[str, str], short: Mapping[str, str], values: Mapping[str, int]
     ) -> None:
         self._words = words
-        self._long, self._short, self._values = long, short, values
+        self._long, self._values = long, values
+        self.short = short
         self._next = 0
         self._bundle = ""  # the letters of a short word that are still to be read
         self.leftovers: list[str] = []
@@ -56,7 +58,7 @@ class OptionScanner:
 
     def _short_option(self) -> tuple[str, str | None]:
         letter, rest = self._bundle[0], self._bundle[1:]
-        option = self._short.get(letter)
+        option = self.short.get(letter)
         if rest.startswith("="):
             self._bundle = ""
             return self._option(option, rest[1:])

@@ -5,14 +5,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bpvs.model import Family, Method, Protocol, RealServer, ServiceKey, TunnelChecksum, TunnelType, VirtualService
+from bpvs.model import (
+    Address,
+    Family,
+    Method,
+    Protocol,
+    RealServer,
+    ServiceKey,
+    TunnelChecksum,
+    TunnelType,
+    VirtualService,
+)
 from bpvs.text.endpoint import EndpointPrinter
 from bpvs.text.flags import format_flags
 from bpvs.text.integers import signed32
 from bpvs.text.listing import mask_text
 
 _OPTIONS = {Protocol.TCP: "-t", Protocol.UDP: "-u", Protocol.SCTP: "--sctp-service"}
-_METHODS = {Method.NAT: "-m", Method.TUNNEL: "-i"}
+_METHODS = {Method.NAT: "-m", Method.TUNNEL: "-i", Method.FULLNAT: "-b"}
 _TYPES = {TunnelType.IPIP: "ipip", TunnelType.GUE: "gue", TunnelType.GRE: "gre"}
 _CHECKSUMS = {
     TunnelChecksum.NONE: "--tun-nocsum",
@@ -22,16 +32,20 @@ _CHECKSUMS = {
 
 
 def save_lines(
-    services: Iterable[tuple[VirtualService, Iterable[RealServer]]], names: EndpointPrinter
+    services: Iterable[tuple[VirtualService, Iterable[RealServer], Iterable[Address]]], names: EndpointPrinter
 ) -> Iterator[str]:
-    """One `-A` line for each service and one `-a` line for each of its servers, in the given order.
+    """For each service its `-A` line, a `-P` line for each local address and an `-a` line for each server.
+
+    All come in the given order. Local addresses are always written as numbers: those of one host often share a name.
 
     Thresholds, the mask of a service that is not persistent, daemons and timeouts are not saved; a mark from 2^31 on
     is written as a negative number that `-R` refuses: all as ipvsadm 1.31 does.
     """
-    for service, servers in services:
+    for service, servers, addresses in services:
         where = service_option(service.key, names)
         yield f"-A {where}{_service_settings(service)}\n"
+        for address in addresses:
+            yield f"-P {where} -z {address}\n"
         for server in servers:
             endpoint = names.text(server.address, server.port, service.key.protocol)
             method = _METHODS.get(server.method, "-g")
@@ -57,7 +71,7 @@ def _service_settings(service: VirtualService) -> str:
         text += " -o"
     if service.flags:
         text += f" -b {format_flags(service.flags, service.scheduler)}"
-    return text
+    return text + (" -j enable" if service.synproxy else "")
 
 
 def _tunnel_settings(server: RealServer) -> str:

@@ -66,6 +66,71 @@ def test_what_is_not_built_is_said() -> None:
     assert director.published == 0
 
 
+SAVED = """\
+-A -t 10.0.0.1:80 -s rr -j enable
+-P -t 10.0.0.1:80 -z 10.0.1.9
+-P -t 10.0.0.1:80 -z 10.0.1.1
+-a -t 10.0.0.1:80 -r 10.0.0.2:8080 -b -w 1
+-a -t 10.0.0.1:80 -r 10.0.0.3:80 -m -w 2
+-A -t [2001:db8::1]:80 -s rr
+-P -t [2001:db8::1]:80 -z 10.0.1.9
+-a -t [2001:db8::1]:80 -r 10.0.0.2:8080 -b -w 1
+"""
+
+
+def test_fullnat_and_synproxy_are_saved_and_restored() -> None:
+    director = MemoryDirector()
+    assert call("-R", director, SAVED) == (0, "", "")
+    assert call("-S -n", director) == (0, SAVED, "")
+    assert call("-L -n -t 10.0.0.1:80", director)[1].splitlines()[2:] == [
+        "TCP  10.0.0.1:80 rr synproxy",
+        "  -> 10.0.0.2:8080                FullNat 1      0          0         ",
+        "  -> 10.0.0.3:80                  Masq    2      0          0         ",
+    ]
+
+
+PAST = "SYNPROXY needs servers with masquerading (-m) or FullNAT (-b): their replies must pass the director\n"
+BAD_LOCAL = "Local address must be unicast, and neither loopback nor link-local\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("-a -t 10.0.0.1:80 -r 10.0.0.4 -g", (255, "", PAST)),
+        ("-a -t 10.0.0.1:80 -r 10.0.0.4 -i", (255, "", PAST)),
+        ("-e -t 10.0.0.1:80 -r 10.0.0.3", (255, "", PAST)),
+        ("-a -t 10.0.0.1:80 -r 10.0.0.3", (255, "", "Destination already exists\n")),
+        ("-P -t 10.0.0.1:80 -z 10.0.1.1", (255, "", "Local address already exists\n")),
+        ("-P -t 10.0.0.1:80 -z 127.0.0.1", (255, "", BAD_LOCAL)),
+        ("-Q -t 10.0.0.1:80 -z 10.0.1.2", (255, "", "No such local address\n")),
+        ("-P -t 10.0.0.9:80 -z 10.0.1.1", (255, "", "Service not defined\n")),
+        ("-G -t 10.0.0.9:80", (1, "", "No such service\n")),
+    ],
+)
+def test_refusals_of_fullnat_and_synproxy(line: str, answer: tuple[int, str, str]) -> None:
+    director = MemoryDirector()
+    call("-R", director, SAVED)
+    assert call(line, director) == answer
+    assert call("-S -n", director)[1] == SAVED
+
+
+def test_a_line_of_restore_that_synproxy_refuses_is_reported_and_the_next_follows() -> None:
+    director = MemoryDirector()
+    lines = "-A -t 10.0.0.1:80 -j enable\n-a -t 10.0.0.1:80 -r 10.0.0.2 -g\n-P -t 10.0.0.1:80 -z 10.0.1.1\n-G -n\n"
+    code, out, err = call("-R", director, lines)
+    assert (code, err) == (0, PAST)
+    assert [line.split()[0] for line in out.splitlines()] == ["VIP:VPORT", "10.0.0.1:80", "10.0.1.1"]
+
+
+def test_an_edit_without_synproxy_switches_it_off() -> None:
+    director = MemoryDirector()
+    call("-R", director, SAVED)
+    for line, code in (("-E -t 10.0.0.1:80", 0), ("-a -t 10.0.0.1:80 -r 10.0.0.4 -g", 0)):
+        assert call(line, director)[0] == code
+    assert call("-E -t 10.0.0.1:80 -j enable", director) == (255, "", PAST)
+    assert "synproxy" not in call("-L -n", director)[1]
+
+
 @pytest.mark.parametrize("line", ["--set 1 2 3", "--start-daemon master", "--stop-daemon backup"])
 def test_commands_that_are_not_built(line: str) -> None:
     code, out, err = call(line, MemoryDirector())

@@ -104,6 +104,14 @@ def test_each_command_does_its_work() -> None:
     assert [str(s.address) for s in changed(f"-a {service} -r 10.0.0.3").servers(KEY)] == ["10.0.0.3", "10.0.0.2"]
 
 
+def test_local_addresses_come_and_go() -> None:
+    table = changed("-P -t 10.0.0.1:80 -z 10.0.1.9")
+    assert [str(address) for address in table.locals(KEY)] == ["10.0.1.9"]
+    assert table.has(KEY)
+    apply(parse_command(["-Q", "-t10.0.0.1:80", "-z10.0.1.9"], "ipvsadm", FixedResolver({}, {})), table)
+    assert table.locals(KEY) == ()
+
+
 def test_zero_knows_one_service_or_all() -> None:
     assert changed("-Z -t 10.0.0.1:80").zeroed == {KEY}
     assert changed("-Z").zeroed_all

@@ -9,6 +9,7 @@ from bpvs.ipvsadm.show import show
 from bpvs.model import (
     Address,
     Connection,
+    LocalStatus,
     Method,
     NoSuchService,
     Protocol,
@@ -67,6 +68,37 @@ def test_other_listings() -> None:
     assert shown("-L -c").endswith("10.0.0.13:http\n")
     assert shown("-L --timeout") == "Timeout (tcp tcpfin udp): 1 2 3\n"
     assert shown("-L --daemon") == ""
+
+
+def test_local_addresses_of_all_services_that_have_some_or_of_one() -> None:
+    table = Table.of(
+        [
+            (VirtualService(ServiceKey.marked(7)), [], ()),
+            (
+                VirtualService(ServiceKey.at(Protocol.TCP, Address.parse("10.0.0.9"), 80)),
+                [],
+                [Address.parse("10.0.1.8")],
+            ),
+            (VirtualService(KEY), [], [Address.parse("10.0.1.9"), Address.parse("10.0.1.1")]),
+        ]
+    )
+    director = MemoryDirector()
+    director.statuses = {KEY: ServiceStatus(locals={Address.parse("10.0.1.1"): LocalStatus(5, 6)})}
+
+    def words(line: str) -> list[list[str]]:
+        stdout = io.StringIO()
+        show(parse_command(line.split(), "ipvsadm", NAMES), director, lambda: table, NAMES, stdout)
+        title, *lines = map(str.split, stdout.getvalue().splitlines())
+        assert title[0] == "VIP:VPORT"
+        return lines
+
+    mine = [["10.0.0.1:80", "2"], ["10.0.1.9", "0", "0"], ["10.0.1.1", "6", "5"]]
+    assert words("-G -n") == [*mine, ["10.0.0.9:80", "1"], ["10.0.1.8", "0", "0"]]
+    assert words("-G -n -t 10.0.0.1:80") == mine
+    assert words("-G -t 10.0.0.1:80")[0] == ["vip:http", "2"]
+    assert words("-G -f 7") == [["FWM", "7", "0"]]
+    with pytest.raises(NoSuchService):
+        words("-G -f 8")
 
 
 def test_a_service_that_is_not_there_prints_nothing() -> None:

@@ -114,6 +114,8 @@ def test_long_ipv4_names_are_cut_and_ipv6_names_are_not() -> None:
         (VirtualService(KEY, netmask=0xFFFFFF00), ""),
         (VirtualService(KEY, engine="sip"), ""),
         (VirtualService(KEY, persistence=60, engine="sip", ops=True), " persistent 60 pe sip ops"),
+        (VirtualService(KEY, persistence=60, ops=True, synproxy=True), " persistent 60 ops synproxy"),
+        (VirtualService(KEY, synproxy=True), " synproxy"),
         (VirtualService(KEY, "sh", FLAG_1), " (sh-fallback)"),
         (VirtualService(KEY, "sh", FLAG_3), " ()"),
     ],
@@ -131,5 +133,18 @@ def test_details_of_a_service(service: VirtualService, text: str) -> None:
     ],
 )
 def test_tunnel_column(tunnel: Tunnel, text: str) -> None:
-    assert tunnel_info(RealServer(VIP, 80, Method.TUNNEL, tunnel=tunnel)) == text
-    assert tunnel_info(RealServer(VIP, 80, Method.NAT, tunnel=tunnel)) == "n/a"
+    server = RealServer(VIP, 80, Method.TUNNEL, tunnel=tunnel)
+    assert tunnel_info(server, Method.TUNNEL) == text
+    assert tunnel_info(server, Method.LOCAL) == "n/a"
+
+
+@pytest.mark.parametrize(
+    ("method", "is_local", "word"),
+    [(Method.FULLNAT, False, "FullNat"), (Method.FULLNAT, True, "Local"), (Method.TUNNEL, True, "Local")],
+)
+def test_the_column_of_the_method(method: Method, is_local: bool, word: str) -> None:
+    status = {KEY: ServiceStatus(servers={(VIP, 80): ServerStatus(is_local=is_local)})}
+    content = [(VirtualService(KEY, "rr"), [RealServer(VIP, 80, method)])]
+    for layout, column in (("default", f" {word:7} 1 "), ("tun-info", f" {word:7} n/a           1 ")):
+        _, line = Listing(frozenset([layout]), EndpointPrinter()).entries(content, status)
+        assert line[33:].startswith(column)

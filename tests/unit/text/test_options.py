@@ -15,6 +15,12 @@ def test_long_and_short_spellings_are_unique() -> None:
     assert {options.SHORT[letter] for letter in "Ll"} == {"list"}
 
 
+def test_b_is_fullnat_for_servers_and_flags_for_everything_else() -> None:
+    fullnat = {command for command in options.COMMANDS if options.short_spellings(command)["b"] == "fullnat"}
+    assert fullnat == {"add-server", "edit-server"}
+    assert {options.short_spellings(command)["b"] for command in options.COMMANDS - fullnat} == {"sched-flags"}
+
+
 def test_every_option_has_its_place_in_the_order_of_checks() -> None:
     named = {options.GROUPS.get(name, name) for name in OPTION_NAMES} - {"sort", "ipv6"}
     assert set(options._CHECK_ORDER) == named

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from bpvs.model import FLAG_2, Address, Method, Protocol, RealServer, ServiceKey, Tunnel, TunnelType, VirtualService
+from bpvs.testing import FixedResolver
 from bpvs.text.endpoint import EndpointPrinter
 from bpvs.text.save import save_lines
 
@@ -9,7 +10,7 @@ KEY = ServiceKey.at(Protocol.UDP, Address.parse("10.0.0.1"), 53)
 
 
 def saved(service: VirtualService, *servers: RealServer) -> list[str]:
-    return list(save_lines([(service, servers)], EndpointPrinter()))
+    return list(save_lines([(service, servers, ())], EndpointPrinter()))
 
 
 def test_items_come_in_a_fixed_order() -> None:
@@ -34,6 +35,23 @@ def test_tunnels_are_always_written_out() -> None:
         "--tun-type ipip\n",
         "--tun-type gue --tun-port 6080 --tun-nocsum\n",
     ]
+
+
+def test_local_addresses_stand_between_the_service_and_its_servers_as_numbers() -> None:
+    names = EndpointPrinter(FixedResolver({"10.0.0.1": ["vip"], "10.0.1.9": ["lip"]}, {}))
+    server = RealServer(Address.parse("10.0.0.2"), 8053, Method.FULLNAT)
+    addresses = (Address.parse("10.0.1.9"), Address.parse("2001:db8::1"))
+    assert list(save_lines([(VirtualService(KEY, "rr"), [server], addresses)], names)) == [
+        "-A -u vip:53 -s rr\n",
+        "-P -u vip:53 -z 10.0.1.9\n",
+        "-P -u vip:53 -z 2001:db8::1\n",
+        "-a -u vip:53 -r 10.0.0.2:8053 -b -w 1\n",
+    ]
+
+
+def test_synproxy_comes_last() -> None:
+    service = VirtualService(ServiceKey.marked(7), "sh", FLAG_2, 60, ops=True, synproxy=True)
+    assert saved(service) == ["-A -f 7 -s sh -p 60 -o -b sh-port -j enable\n"]
 
 
 def test_large_marks_are_written_negative() -> None:
