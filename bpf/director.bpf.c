@@ -16,6 +16,8 @@
 #include "bpvs/nexthop.h"
 #include "bpvs/schedule.h"
 #include "bpvs/forward/nat.h"
+#include "bpvs/forward/route.h"
+#include "bpvs/forward/tun.h"
 #include "bpvs/icmp.h"
 #include "bpvs/answer.h"
 #include "bpvs/stats.h"
@@ -35,17 +37,28 @@ static __always_inline struct conn *connection_of(struct packet *pkt, enum verdi
 	return conn ? conn : conn_new(pkt, verdict);
 }
 
-/* Connections of a server that was removed go on counting down, but forward nothing (IPVS: expire_nodest_conn 0). */
-static __always_inline bool server_is_listed(const struct conn *conn)
+/*
+ * The connection's server. Connections of one that was removed go on counting down, but forward nothing (IPVS:
+ * expire_nodest_conn 0).
+ */
+static __always_inline struct dest *dest_of(const struct conn *conn)
 {
 	struct dest *dest = bpf_map_lookup_elem(&dests, &conn->dest);
 
-	return dest && dest->flags & DEST_LISTED;
+	return dest && dest->flags & DEST_LISTED ? dest : NULL;
 }
 
-static __always_inline bool ends_here(const struct packet *pkt, const struct conn *conn)
+/* Is it for a socket of the director: a client that asked, or a real server there? */
+static __always_inline bool ends_here(const struct packet *pkt, const struct conn *conn, const struct dest *dest)
 {
+	if (dest->flags & DEST_LOCAL)
+		return true;
 	return pkt->direction == DIR_OUT && conn->state & CONN_LOCAL_CLIENT;
+}
+
+static __always_inline bool is_tunnelled(const struct packet *pkt, const struct conn *conn)
+{
+	return pkt->direction == DIR_IN && conn->method == METHOD_TUNNEL;
 }
 
 /* The remembered hop for the packet's direction. */
@@ -54,42 +67,106 @@ static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn 
 	return pkt->direction == DIR_IN ? &lane->hop : &conn->back;
 }
 
-static __always_inline enum verdict hop_find(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct hop *hop,
-					     struct neighbour *neighbour)
+static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				       struct hop *hop)
 {
-	if (hop_is_fresh(hop))
-		return FORWARDED;
-	if (pkt->direction == DIR_IN)
-		return hop_refresh(ctx, pkt, &conn->client, &conn->server, hop, neighbour);
-	return hop_refresh(ctx, pkt, &conn->virtual, &conn->client, hop, neighbour);
+	struct way out = { &conn->virtual, &conn->client, ctx->ingress_ifindex };
+	struct way in = { &conn->local, &conn->server, ctx->ingress_ifindex };
+
+	if (conn->method == METHOD_TUNNEL)
+		in.src = &dest->tunnel.source;
+	if (conn->method != METHOD_NAT) /* IPVS too sends these whether the host forwards or not */
+		in.from = LOOPBACK_IFINDEX;
+	return hop_refresh(ctx, pkt, pkt->direction == DIR_IN ? &in : &out, hop);
 }
 
-static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct hop *hop)
+/* Bytes of the largest IP packet that this one leaves as. */
+static __always_inline __u32 longest(hook_ctx *ctx, const struct packet *pkt)
+{
+	__u32 segment = hook_segment_size(ctx);
+
+	return segment ? pkt->payload - pkt->l3 + segment : pkt->length;
+}
+
+static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct conn *conn, const struct dest *dest,
+				 const struct hop *hop)
 {
 	pkt->mtu = hop->mtu;
-	return !hop->ifindex || pkt->length <= hop->mtu || hook_is_segmented_later(ctx);
+	if (is_tunnelled(pkt, conn))
+		pkt->mtu = tun_room(dest, hop->mtu);
+	return !hop->ifindex || longest(ctx, pkt) <= pkt->mtu;
 }
 
-static __always_inline void forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct lane *lane)
+/* Makes the packet what the next station expects; false where that fails. */
+static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				    struct settings *settings)
+{
+	if (conn_is_translated(conn)) {
+		if (pkt->is_error)
+			forward_icmp(ctx, pkt, conn);
+		else
+			forward_nat(ctx, pkt, conn);
+		return true;
+	}
+	if (is_tunnelled(pkt, conn) && !pkt->is_local)
+		return forward_tun(ctx, pkt, dest, tun_spread(dest, settings));
+	forward_route(ctx, pkt);
+	return true;
+}
+
+static __always_inline bool forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				    struct lane *lane, struct settings *settings)
 {
 	count_packet(pkt, lane);
-	if (pkt->is_error) {
-		forward_icmp(ctx, pkt, conn);
-		return;
-	}
-	conn_touch(pkt, conn);
-	forward_nat(ctx, pkt, conn);
+	if (!pkt->is_error)
+		conn_touch(pkt, conn);
+	return rewrite(ctx, pkt, conn, dest, settings);
+}
+
+/* To a socket of the director. */
+static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					    struct lane *lane, struct settings *settings, int *action)
+{
+	if (!HOOK_IS_COMPLETE)
+		return PASS_TO_TC;
+	if (pkt->direction == DIR_OUT && dest->flags & DEST_LOCAL)
+		return PASS_LOCAL_REPLY;
+	pkt->is_local = true;
+	forward(ctx, pkt, conn, dest, lane, settings);
+	*action = pkt->direction == DIR_OUT && conn_is_translated(conn) ? hook_send_local(ctx) : hook_action(PASS_IDLE);
+	return FORWARDED;
+}
+
+/* To another host. */
+static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					 struct lane *lane, struct settings *settings, int *action)
+{
+	struct hop *hop = hop_of(pkt, conn, lane);
+	enum verdict verdict;
+
+	if (pkt->ttl <= 1)
+		return DROP_TTL;
+	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
+	if (verdict)
+		return verdict;
+	if (!fits(ctx, pkt, conn, dest, hop))
+		return DROP_TOO_BIG;
+	if (!forward(ctx, pkt, conn, dest, lane, settings))
+		return DROP_NO_ROOM;
+	if (hop->ifindex)
+		*action = hook_send(ctx, hop);
+	if (pkt->neighbour.ifindex)
+		*action = hook_send_neighbour(ctx, pkt->neighbour.ifindex, &pkt->neighbour.via);
+	return FORWARDED;
 }
 
 /* Forwards the packet and sets the hook's action, or tells why not. */
-static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
-					    int *action)
+static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, struct settings *settings, int *action)
 {
-	struct neighbour neighbour = {};
 	enum verdict verdict;
 	struct conn *conn;
+	struct dest *dest;
 	struct lane *lane;
-	struct hop *hop;
 
 	verdict = parse(ctx, pkt);
 	if (verdict)
@@ -99,33 +176,13 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, c
 	conn = connection_of(pkt, &verdict);
 	if (!conn)
 		return verdict;
-	if (!server_is_listed(conn))
-		return DROP_SERVER_REMOVED;
+	dest = dest_of(conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
-	if (!lane)
+	if (!dest || !lane)
 		return DROP_SERVER_REMOVED;
-	pkt->ends_here = ends_here(pkt, conn);
-	if (pkt->ends_here) {
-		if (!HOOK_IS_COMPLETE)
-			return PASS_TO_TC;
-		forward(ctx, pkt, conn, lane);
-		*action = hook_send_local(ctx);
-		return FORWARDED;
-	}
-	if (pkt->ttl <= 1)
-		return DROP_TTL;
-	hop = hop_of(pkt, conn, lane);
-	verdict = hop_find(ctx, pkt, conn, hop, &neighbour);
-	if (verdict)
-		return verdict;
-	if (!fits(ctx, pkt, hop))
-		return DROP_TOO_BIG;
-	forward(ctx, pkt, conn, lane);
-	if (hop->ifindex)
-		*action = hook_send(ctx, hop);
-	if (neighbour.ifindex)
-		*action = hook_send_neighbour(ctx, neighbour.ifindex, &neighbour.via);
-	return FORWARDED;
+	if (ends_here(pkt, conn, dest))
+		return deliver(ctx, pkt, conn, dest, lane, settings, action);
+	return send(ctx, pkt, conn, dest, lane, settings, action);
 }
 
 static __always_inline enum verdict admit(hook_ctx *ctx, const struct settings *settings)

@@ -59,12 +59,17 @@ struct numbers {
 	enum conn_state conn_state;
 	enum conn_bits conn_bits;
 	enum method method;
+	enum plan_flags plan_flags;
+	enum tunnel_type tunnel_type;
+	enum book_limits book_limits;
 	enum scheduler scheduler;
 	enum dest_flags dest_flags;
 	enum attachment_flags attachment_flags;
 	enum attach_mode attach_mode;
 	enum verdict verdict;
 	struct service_key service_key;
+	struct tunnel tunnel;
+	struct spread spread;
 };
 const volatile struct numbers numbers SEC(".rodata") = {};
 

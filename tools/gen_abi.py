@@ -15,8 +15,8 @@ from bpvs.kernel.btf import ENUM, INT, Btf, Type  # noqa: E402  known only from 
 OBJECT = ROOT / "src/bpvs/kernel/objects/housekeeper.bpf.o"
 OUTPUT = ROOT / "src/bpvs/kernel/_abi.py"
 STRUCTS = (
-    *("attachment", "conn", "counters", "dest", "flow", "flow_key", "plan"),
-    *("rates", "runtime", "server", "service", "service_key", "settings", "station"),
+    *("address", "attachment", "book", "book_key", "conn", "counters", "dest", "flow", "flow_key", "plan"),
+    *("rates", "runtime", "server", "service", "service_key", "settings", "spread", "station", "tunnel"),
 )
 INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 

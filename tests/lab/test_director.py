@@ -54,8 +54,8 @@ def test_an_exception_in_the_block_changes_nothing(director: Director) -> None:
 def test_what_is_not_built_is_refused_before_anything_changes(director: Director) -> None:
     with director.change() as table:
         table.add_service(service(80))
-        with pytest.raises(NotBuilt, match="-m"):
-            table.add_server(service(80).key, RealServer(SERVER.address, 80, Method.ROUTE))
+        with pytest.raises(NotBuilt, match="-x"):
+            table.add_server(service(80).key, RealServer(SERVER.address, 80, Method.NAT, upper=5))
         assert not list(table.servers(service(80).key))
 
 

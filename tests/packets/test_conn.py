@@ -94,15 +94,15 @@ def row_of(flow: Flow) -> int:
     """The connection's row of `conns`; other tests may use the same port toward other services."""
     instance = Director().instance()
     assert instance is not None
-    ends = (
-        Address.parse(flow.path.client).mapped,
-        Address.parse(flow.path.virtual).mapped,
+    ends = [
         int.from_bytes(flow.port.to_bytes(2, "big"), "little"),
         6,
-    )
+        Address.parse(flow.path.client).mapped,
+        Address.parse(flow.path.virtual).mapped,
+    ]
     high = instance.runtime.load(0, "conn_high")
-    rows = enumerate(instance.conns.rows(0, high, "client", "virtual", "client_port", "protocol", "state"))
-    used = [row for row, (*found, state) in rows if tuple(found) == ends and state & _abi.CONN_USED]
+    rows = enumerate(instance.conns.rows(0, high, "state", "client_port", "protocol", "client", "virtual"))
+    used = [row for row, (state, *found) in rows if found == ends and state & _abi.CONN_USED]
     assert len(used) == 1
     return used[0]
 

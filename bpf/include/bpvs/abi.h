@@ -11,10 +11,12 @@
 #include <linux/types.h>
 
 enum limits {
-	ABI_VERSION = 1,
+	ABI_VERSION = 2,
 	MAX_SERVICES = 4096,  /* rows of `services`, row 0 unused */
 	MAX_DESTS = 16384,    /* rows of `dests`, row 0 unused */
 	MAX_SERVERS = 65536,  /* rows of `servers`, shared by all plans */
+	MAX_LOCALS = 65536,   /* rows of `locals`, shared by all plans */
+	MAX_BOOKS = 16384,    /* pairs of local address and real server that have ports */
 	MAX_STATIONS = 4096,  /* rows of `stations`; interfaces with a higher index carry no XDP */
 	MIN_CONNS = 1024,     /* smallest connection table */
 	LOOPBACK_IFINDEX = 1, /* `lo` has this index in every network namespace */
@@ -86,29 +88,42 @@ enum conn_bits {
 	CONN_INACTIVE = 1 << 9,      /* counted in dest.inactive */
 	CONN_USED = 1 << 10,         /* without: the row holds no connection */
 	CONN_LOCAL_CLIENT = 1 << 11, /* client is a socket of the director */
+	CONN_TWO_WAY = 1 << 12,      /* replies come through the director too */
 };
 
-/* numbers of the kernel's IP_VS_CONN_F_* */
+/* numbers of the kernel's IP_VS_CONN_F_*; FullNAT's is Alibaba's */
 enum method {
 	METHOD_NAT = 0,
+	METHOD_LOCAL = 1,
+	METHOD_TUNNEL = 2,
+	METHOD_ROUTE = 3,
+	METHOD_FULLNAT = 5,
 };
 
-/* A connection: one row of `conns`, found through two keys in `flows`. */
+/*
+ * A connection: one row of `conns`, found through its keys in `flows`. Two cache lines: what each packet needs, then the
+ * four ends. To the server the client appears as local, which is the client itself but for FullNAT.
+ */
 struct conn {
-	struct address client;
-	struct address virtual;
-	struct address server;
+	__u32 state; /* enum conn_state | enum conn_bits */
+	__u32 stamp; /* generation: one more each time the row is freed */
+	__u64 seen;  /* last packet, ns of CLOCK_MONOTONIC, at most SEEN_GRAIN behind */
+	__u32 dest;  /* row of `dests` */
+	__u32 delta; /* ones' complement sum of (server + local - virtual - client address), for checksums */
+	__u32 shift; /* a sequence number of the server plus this is the one that the client knows */
 	__be16 client_port;
 	__be16 virtual_port;
+	__be16 local_port;
 	__be16 server_port;
 	__u8 protocol;
-	__u8 method;
-	__u32 dest;      /* row of `dests` */
-	__u32 stamp;     /* generation: one more each time the row is freed */
-	__u64 seen;      /* last packet, ns of CLOCK_MONOTONIC, at most SEEN_GRAIN behind */
-	__u32 state;     /* enum conn_state | enum conn_bits */
-	__u32 delta;     /* ones' complement sum of (server - virtual address), for checksums */
+	__u8 method; /* enum method */
+	__s8 scale;  /* the server's window scale less the one that the client knows */
+	__u8 pad;
 	struct hop back; /* next hop toward the client */
+	struct address client;
+	struct address virtual;
+	struct address local;
+	struct address server;
 };
 
 /* One real server as a plan lists it; never changed while a plan shows it. */
@@ -142,18 +157,26 @@ struct lane {
 	struct hop hop;
 };
 
+enum plan_flags {
+	PLAN_SYNPROXY = 1, /* clients are asked for a cookie first */
+};
+
 /*
  * How a service distributes: written whole while nobody looks at it, then shown by one store to service.current.
- * `turn` alone moves afterwards; only the data path moves it.
+ * `turn` and `local_turn` alone move afterwards; only the data path moves them.
  */
 struct plan {
 	__u64 turn;      /* the scheduler's memory, see sched/ */
 	__u32 scheduler; /* enum scheduler */
 	__u32 first;     /* its servers: rows first .. first + count - 1 of `servers`, newest server first */
 	__u32 count;
-	__u32 step; /* wrr: greatest common divisor of the positive weights */
-	__u32 top;  /* wrr: greatest weight - (step - 1) */
-	__u32 pad;
+	__u32 step;        /* wrr: greatest common divisor of the positive weights */
+	__u32 top;         /* wrr: greatest weight - (step - 1) */
+	__u32 flags;       /* enum plan_flags */
+	__u32 local_first; /* its local addresses: rows of `locals`, those of IPv4 before those of IPv6 */
+	__u32 local_ipv4;  /* how many */
+	__u32 local_ipv6;
+	__u32 local_turn;     /* the one to be taken next, counted without end */
 	struct counters left; /* what servers that were removed had counted */
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */
 };
@@ -175,12 +198,52 @@ struct service_key {
 	__u8 pad;
 };
 
+/* What identifies a book of ports: the ports of a local address are counted apart for each real server. */
+struct book_key {
+	struct address local;
+	struct address server;
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum book_limits {
+	BOOK_WORDS = 1024, /* 64 ports each */
+	BOOK_GROUPS = BOOK_WORDS / 64,
+	FIRST_PORT = 1024, /* lower ones are never given */
+	LAST_PORT = 65535,
+};
+
+/* Which local ports are taken. A bit of `full` stands for a word without a free port. */
+struct book {
+	__u32 turn; /* the port to look at next, counted without end */
+	__u32 used;
+	__u64 exhausted; /* how often no port was free */
+	__u64 full[BOOK_GROUPS];
+	__u64 taken[BOOK_WORDS];
+};
+
 enum dest_flags {
 	DEST_USED = 1,   /* the row names a real server */
 	DEST_LISTED = 2, /* a plan in force lists it; without: its connections' packets are dropped */
+	DEST_LOCAL = 4,  /* an address of the director, when last listed */
 };
 
-/* What a real server keeps while plans come and go: identity and connection counts. */
+/* numbers of the kernel's IP_VS_CONN_F_TUNNEL_TYPE_* */
+enum tunnel_type {
+	TUNNEL_IPIP,
+	TUNNEL_GUE,
+	TUNNEL_GRE,
+};
+
+/* How a server of method TUNNEL is reached. */
+struct tunnel {
+	struct address source; /* of the outer header */
+	__be16 port;           /* of GUE */
+	__u8 type;             /* enum tunnel_type */
+	__u8 check;            /* outer checksum: 0 none, else computed */
+};
+
+/* What a real server keeps while plans come and go: identity, tunnel and connection counts. */
 struct dest {
 	struct address address;
 	struct address virtual;
@@ -193,6 +256,9 @@ struct dest {
 	__u32 service; /* row of `services` when last listed */
 	__u32 active;  /* connections; the data path counts */
 	__u32 inactive;
+	struct tunnel tunnel;
+	__u32 path_mtu;       /* of the way to the server, as routers told it */
+	__u32 path_mtu_until; /* forgotten from here on; see clock_ms() */
 	__u32 reserved;
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */
 };
@@ -201,6 +267,12 @@ struct dest {
 struct rates {
 	struct counters last; /* dest: counters at the last tick; service: increase since then */
 	struct counters average;
+};
+
+/* Where outer source addresses come from, so that receivers spread flows: prefix | a flow's hash & mask. */
+struct spread {
+	struct address prefix;
+	__u32 mask; /* of the last word, host byte order; 0: the way's own source address */
 };
 
 /* Settings of the instance that commands may change while packets flow. */
@@ -215,6 +287,8 @@ struct settings {
 	__u32 sysctls;    /* bit i: the loader switched on the i-th of its sysctls, which was off */
 	__u32 mode;       /* enum attach_mode */
 	__u32 restricted; /* only the interfaces in `attachments` are wanted */
+	struct spread spread_ipv4;
+	struct spread spread_ipv6;
 };
 
 /* Counters of the data path itself. */
@@ -239,7 +313,7 @@ struct attachment {
 /* The MAC address of an interface that carries XDP; zero: not known. */
 struct station {
 	struct mac mac;
-	__u16 pad;
+	__u16 carries_xdp; /* frames may be redirected there */
 };
 
 enum attach_mode {
@@ -265,14 +339,19 @@ enum verdict {
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, or client port 20 */
 	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
 	PASS_MARTIAN = 10, /* a first packet whose source is nobody's: multicast, broadcast, loopback, unspecified */
+	PASS_LOCAL_REPLY = 11, /* of a real server on the director, seen when it was sent */
 
-	DROP_NO_SERVER = 32,      /* no real server with a weight above 0 */
-	DROP_SERVER_REMOVED = 33, /* connection of a server that is no longer listed */
-	DROP_TABLE_FULL = 34,     /* no room for the connection */
-	DROP_TTL = 35,            /* time to live or hop limit used up */
-	DROP_NO_ROUTE = 36,       /* no route to the next hop, or only to the director itself */
-	DROP_NOT_FORWARDING = 37, /* net.ipv4.ip_forward (or IPv6's) is off where the packet came in */
-	DROP_TOO_BIG = 38,        /* larger than the MTU of the way out */
+	DROP_NO_SERVER = 32,        /* no real server with a weight above 0 */
+	DROP_SERVER_REMOVED = 33,   /* connection of a server that is no longer listed */
+	DROP_TABLE_FULL = 34,       /* no room for the connection */
+	DROP_TTL = 35,              /* time to live or hop limit used up */
+	DROP_NO_ROUTE = 36,         /* no route to the next hop, or only to the director itself */
+	DROP_NOT_FORWARDING = 37,   /* net.ipv4.ip_forward (or IPv6's) is off where the packet came in */
+	DROP_TOO_BIG = 38,          /* larger than the MTU of the way out */
+	DROP_NO_ROOM = 39,          /* the frame cannot grow by its outer header */
+	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
+	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
+	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
 
 	VERDICT_COUNT = 64,
 };

@@ -16,7 +16,6 @@
 #define ANSWER_TTL 64
 #define ANSWER_TOS 0xc0   /* internetwork control, as the kernel's own ICMP errors */
 #define QUOTE_LONGEST 128 /* bytes of the packet that are sent back, from its IP header on */
-#define IPV4_DONT_FRAGMENT 0x4000
 
 static __always_inline bool is_answered(const struct packet *pkt, enum verdict verdict)
 {
@@ -85,16 +84,6 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, const struct p
 	}
 }
 
-static __always_inline __u64 sum_words(const void *from, __u32 size)
-{
-	const __u16 *words = from;
-	__u64 sum = 0;
-
-	for (__u32 i = 0; i < size / 2; i++)
-		sum += words[i];
-	return sum;
-}
-
 static __always_inline __u64 sum_packet(hook_ctx *ctx, __u32 from, __u32 size)
 {
 	__u64 sum = 0;
@@ -140,10 +129,10 @@ static __always_inline bool answer_ipv4(hook_ctx *ctx, const struct packet *pkt,
 	answer.ip.protocol = IPPROTO_ICMP;
 	answer.ip.saddr = ip->daddr;
 	answer.ip.daddr = ip->saddr;
-	answer.ip.check = ~csum_fold16(sum_words(&answer.ip, sizeof(answer.ip)));
+	answer.ip.check = ~csum_fold16(csum_words(&answer.ip, sizeof(answer.ip)));
 	answer_icmp(&answer.icmp, pkt, verdict);
 	answer.icmp.check =
-		~csum_fold16(sum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote));
+		~csum_fold16(csum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote));
 	return answer_build(ctx, pkt->l3 + quote, &answer, sizeof(answer));
 }
 
@@ -163,8 +152,9 @@ static __always_inline bool answer_ipv6(hook_ctx *ctx, const struct packet *pkt,
 	answer.ip.saddr = ip->daddr;
 	answer.ip.daddr = ip->saddr;
 	answer_icmp(&answer.icmp, pkt, verdict);
-	sum += sum_words(&answer.ip.saddr, 2 * sizeof(answer.ip.saddr)) + bpf_htons(length) + bpf_htons(IPPROTO_ICMPV6);
-	sum += sum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote);
+	sum += csum_words(&answer.ip.saddr, 2 * sizeof(answer.ip.saddr)) + bpf_htons(length) +
+	       bpf_htons(IPPROTO_ICMPV6);
+	sum += csum_words(&answer.icmp, sizeof(answer.icmp)) + sum_packet(ctx, pkt->l3, quote);
 	answer.icmp.check = ~csum_fold16(sum);
 	return answer_build(ctx, pkt->l3 + quote, &answer, sizeof(answer));
 }

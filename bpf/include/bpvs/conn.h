@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Connections: a row of `conns` found by two keys in `flows`, one for each direction.
+ * Connections: a row of `conns` found by its keys in `flows`, one for each direction that is translated. Of a DR or TUN
+ * server the replies are not expected here; those that pass are found by the in-key turned round.
  *
  * The in-key, inserted with NOEXIST, decides between two CPUs that see the same first packet. A row is freed by whoever
  * takes CONN_USED away first; its stamp then rises, so that a key read just before leads nowhere.
@@ -11,6 +12,7 @@
 #include "clock.h"
 #include "maps.h"
 #include "packet.h"
+#include "ports.h"
 #include "tcp_state.h"
 
 #define SEEN_GRAIN (64 * NS_PER_MS) /* conn.seen is written no more often: CPUs share the line */
@@ -29,16 +31,21 @@ static __always_inline void key_out(const struct conn *conn, struct flow_key *ke
 {
 	__builtin_memset(key, 0, sizeof(*key));
 	key->src = conn->server;
-	key->dst = conn->client;
+	key->dst = conn->local;
 	key->sport = conn->server_port;
-	key->dport = conn->client_port;
+	key->dport = conn->local_port;
 	key->protocol = conn->protocol;
 }
 
-/* The connection that pkt belongs to, or NULL; tells the direction. */
-static __always_inline struct conn *conn_find(struct packet *pkt)
+/* Addresses and ports are rewritten, and so the replies' have to be. */
+static __always_inline bool conn_is_translated(const struct conn *conn)
 {
-	struct flow *flow = bpf_map_lookup_elem(&flows, &pkt->key);
+	return conn->method == METHOD_NAT || conn->method == METHOD_FULLNAT;
+}
+
+static __always_inline struct conn *conn_of_key(const struct flow_key *key, enum direction *direction)
+{
+	struct flow *flow = bpf_map_lookup_elem(&flows, key);
 	struct conn *conn;
 	__u32 stamp;
 
@@ -48,7 +55,17 @@ static __always_inline struct conn *conn_find(struct packet *pkt)
 	conn = bpf_map_lookup_elem(&conns, &flow->slot);
 	if (!conn || conn->stamp != stamp >> 1 || !(conn->state & CONN_USED))
 		return NULL;
-	pkt->direction = stamp & 1;
+	*direction = stamp & 1;
+	return conn;
+}
+
+/* The connection that pkt belongs to, or NULL; tells the direction. */
+static __always_inline struct conn *conn_find(struct packet *pkt)
+{
+	enum direction direction = DIR_IN;
+	struct conn *conn = conn_of_key(&pkt->key, &direction);
+
+	pkt->direction = direction;
 	return conn;
 }
 
@@ -84,10 +101,14 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 		return 0;
 	key_in(conn, &key);
 	bpf_map_delete_elem(&flows, &key);
-	key_out(conn, &key);
-	flow = bpf_map_lookup_elem(&flows, &key);
-	if (flow && flow->slot == slot) /* a newer connection may have taken the reply key over */
-		bpf_map_delete_elem(&flows, &key);
+	if (conn_is_translated(conn)) {
+		key_out(conn, &key);
+		flow = bpf_map_lookup_elem(&flows, &key);
+		if (flow && flow->slot == slot) /* a newer connection may have taken the reply key over */
+			bpf_map_delete_elem(&flows, &key);
+	}
+	if (conn->method == METHOD_FULLNAT)
+		port_return(&conn->local, &conn->server, conn->protocol, conn->local_port);
 	uncount(conn, state);
 	slot_free(conn, slot);
 	return 0;
@@ -96,8 +117,17 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 /* Nearly every packet: ACK alone on an established connection changes nothing. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
+	if (pkt->direction == DIR_OUT && !(old & CONN_TWO_WAY))
+		return false;
 	return pkt->protocol == IPPROTO_TCP && (old & CONN_STATE) == STATE_ESTABLISHED &&
 	       (pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+}
+
+static __always_inline enum tcp_view conn_view(const struct packet *pkt, __u32 state)
+{
+	if (pkt->direction == DIR_OUT)
+		return VIEW_OUT;
+	return state & CONN_TWO_WAY ? VIEW_IN : VIEW_IN_ONLY;
 }
 
 /* conn.state after a packet in the given direction, connection counts not yet changed. */
@@ -105,9 +135,12 @@ static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old
 {
 	__u8 state = STATE_UDP;
 
+	if (pkt->direction == DIR_OUT)
+		old |= CONN_TWO_WAY;
 	if (pkt->protocol == IPPROTO_TCP)
-		state = tcp_next_state(pkt->direction, pkt->tcp_flags, old & CONN_STATE);
-	return (old & (CONN_USED | CONN_LOCAL_CLIENT)) | state | (state_is_active(state) ? CONN_ACTIVE : CONN_INACTIVE);
+		state = tcp_next_state(conn_view(pkt, old), pkt->tcp_flags, old & CONN_STATE);
+	old &= ~(CONN_STATE | CONN_ACTIVE | CONN_INACTIVE);
+	return old | state | (state_is_active(state) ? CONN_ACTIVE : CONN_INACTIVE);
 }
 
 static __always_inline void conn_recount(const struct conn *conn, __u32 old, __u32 new)

@@ -36,6 +36,17 @@ static __always_inline __u32 csum_delta16(__u16 from, __u16 to)
 	return (__u32)to + (__u16)~from;
 }
 
+/* The sum over size bytes, a multiple of 4, in 32-bit words: folded, it is that of the 16-bit words. */
+static __always_inline __u64 csum_words(const void *from, __u32 size)
+{
+	const __u32 *words = from;
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < size / sizeof(*words); i++)
+		sum += words[i];
+	return sum;
+}
+
 /* The checksum field after a change by delta, or by a sum of deltas. */
 static __always_inline __u16 csum_apply(__u16 check, __u64 delta)
 {

@@ -44,9 +44,41 @@ static __always_inline __u32 hook_length(hook_ctx *ctx)
 	return ctx->len;
 }
 
-static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
+/* Payload bytes of each packet that this one is cut into later; 0 where it is sent as it is. */
+static __always_inline __u32 hook_segment_size(hook_ctx *ctx)
 {
 	return ctx->gso_size;
+}
+
+static __always_inline long hook_load(hook_ctx *ctx, __u32 offset, void *to, __u32 size)
+{
+	return bpf_skb_load_bytes(ctx, offset, to, size);
+}
+
+/* Makes room for outer headers behind the Ethernet header. Merged packets stay whole: segments get the same headers. */
+static __always_inline bool hook_encapsulate(hook_ctx *ctx, __u32 size, bool ipv4, __u8 protocol)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
+	struct frame *frame;
+
+	flags |= ipv4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
+	if (protocol == IPPROTO_UDP)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
+	if (protocol == IPPROTO_GRE)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
+	if (bpf_skb_adjust_room(ctx, size, BPF_ADJ_ROOM_MAC, flags))
+		return false;
+	frame = packet_at(ctx, 0, sizeof(*frame));
+	if (!frame)
+		return false;
+	frame->protocol = bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	return true;
+}
+
+static __always_inline bool hook_reaches(__u32 ifindex)
+{
+	(void)ifindex;
+	return true;
 }
 
 /* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */

@@ -44,10 +44,39 @@ static __always_inline __u32 hook_length(hook_ctx *ctx)
 	return ctx->data_end - ctx->data;
 }
 
-static __always_inline bool hook_is_segmented_later(hook_ctx *ctx)
+/* Payload bytes of each packet that this one is cut into later; 0 where it is sent as it is. */
+static __always_inline __u32 hook_segment_size(hook_ctx *ctx)
 {
 	(void)ctx;
-	return false;
+	return 0;
+}
+
+static __always_inline long hook_load(hook_ctx *ctx, __u32 offset, void *to, __u32 size)
+{
+	return bpf_xdp_load_bytes(ctx, offset, to, size);
+}
+
+/* Makes room for outer headers behind the Ethernet header, whose addresses are lost. */
+static __always_inline bool hook_encapsulate(hook_ctx *ctx, __u32 size, bool ipv4, __u8 protocol)
+{
+	struct frame *frame;
+
+	(void)protocol;
+	if (bpf_xdp_adjust_head(ctx, -(int)size))
+		return false;
+	frame = packet_at(ctx, 0, sizeof(*frame));
+	if (!frame)
+		return false;
+	frame->protocol = bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	return true;
+}
+
+/* Can a frame be redirected there? Many drivers can send only where XDP was set up. */
+static __always_inline bool hook_reaches(__u32 ifindex)
+{
+	struct station *station = bpf_map_lookup_elem(&stations, &ifindex);
+
+	return station && station->carries_xdp;
 }
 
 /* Corrects the transport checksum at offset. A UDP checksum of 0 means "none" and stays. */

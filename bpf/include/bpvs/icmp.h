@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ICMP errors about a NATed flow (RFC 5508): the outer address toward the receiver becomes what the receiver knows, and
- * so do address, port and transport checksum of the embedded packet, as far as it reaches. Everything that changed is
- * added up in one delta for the ICMP checksum; a wrong one stays wrong and is the receiver's to drop.
+ * ICMP errors about a NATed flow (RFC 5508): the outer addresses become what the receiver knows, and so do addresses,
+ * ports and transport checksum of the embedded packet, as far as it reaches. Toward the client an error comes from the
+ * virtual address, whoever sent it; toward a server of NAT from whoever sent it, of FullNAT from the local address.
+ * Everything that changed is added up in one delta for the ICMP checksum; a wrong one stays wrong and is the receiver's
+ * to drop.
  */
 #ifndef BPVS_ICMP_H
 #define BPVS_ICMP_H
@@ -71,7 +73,7 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 {
 	__u8 ttl = pkt->ttl - 1;
 
-	if (pkt->ends_here)
+	if (pkt->is_local)
 		return;
 	if (pkt->family == FAMILY_IPV6) {
 		hook_store(ctx, pkt->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit), &ttl, 1);
@@ -81,34 +83,40 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 	icmp_correct(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, check), csum_delta16(bpf_htons(0x0100), 0), false);
 }
 
-/* The embedded packet travels the other way: its end of the flow stands on the other side. */
-static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct endpoint *end)
+/* The embedded packet travels the other way: its source is the error's destination. */
+static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct ends *ends)
 {
 	__u32 check = pkt->inner_l4 + nat_check_offset(pkt->key.protocol);
-	__u32 address = 0, delta, port;
+	__u32 src = 0, dst = 0, ports;
+	__u64 delta;
 
-	delta = icmp_address(ctx, pkt->family, pkt->inner_l3, !end->is_source, end->address, &address);
-	port = icmp_store16(ctx, pkt->inner_l4 + (end->is_source ? 2 : 0), end->port);
-	if (check + sizeof(__u16) > pkt->l3 + pkt->length) /* what follows is padding */
-		return csum_fold32((__u64)delta + port);
-	port += icmp_correct(ctx, check, csum_fold32((__u64)address + port), pkt->key.protocol == IPPROTO_UDP);
-	return csum_fold32((__u64)delta + port);
+	delta = icmp_address(ctx, pkt->family, pkt->inner_l3, true, ends->dst, &src);
+	delta += icmp_address(ctx, pkt->family, pkt->inner_l3, false, ends->src, &dst);
+	ports = icmp_store16(ctx, pkt->inner_l4, ends->dport);
+	ports += icmp_store16(ctx, pkt->inner_l4 + 2, ends->sport);
+	delta += ports;
+	if (check + sizeof(__u16) <= pkt->l3 + pkt->length) /* what follows is padding */
+		delta += icmp_correct(ctx, check, csum_fold32((__u64)src + dst + ports),
+				      pkt->key.protocol == IPPROTO_UDP);
+	return csum_fold32(delta);
 }
 
 /* Not static, so that the verifier looks at it once. */
 __noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn)
 {
-	struct endpoint end;
-	__u32 outer = 0, delta, checked;
+	__u32 known = 0;
+	struct ends ends;
+	__u64 delta = 0; /* ICMPv6 sums the outer addresses too */
 
 	if (!pkt || !conn)
 		return 0;
-	end = nat_endpoint(pkt, conn);
+	ends = nat_ends(pkt, conn);
 	icmp_age(ctx, pkt);
-	checked = icmp_address(ctx, pkt->family, pkt->l3, end.is_source, end.address,
-			       &outer); /* ICMPv6 sums the outer addresses too */
-	delta = csum_fold32((__u64)icmp_inner(ctx, pkt, &end) + checked);
-	icmp_correct(ctx, pkt->l4 + 2, delta, false);
+	if (pkt->direction == DIR_OUT || conn->method == METHOD_FULLNAT)
+		delta += icmp_address(ctx, pkt->family, pkt->l3, true, ends.src, &known);
+	delta += icmp_address(ctx, pkt->family, pkt->l3, false, ends.dst, &known);
+	delta += icmp_inner(ctx, pkt, &ends);
+	icmp_correct(ctx, pkt->l4 + 2, csum_fold32(delta), false);
 	return 0;
 }
 

@@ -61,6 +61,24 @@ struct {
 	__type(value, struct server);
 } servers SEC(".maps");
 
+/* The lists of local addresses that plans point into. Control path writes, data path reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_LOCALS);
+	__type(key, __u32);
+	__type(value, struct address);
+} locals SEC(".maps");
+
+/* The ports of FullNAT. Control path makes and removes books, data path takes ports and gives them back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_BOOKS);
+	__type(key, struct book_key);
+	__type(value, struct book);
+} books SEC(".maps");
+
 /* The real servers' lasting side. Control path writes identity and flags, data path the connection counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Where a packet goes next: the FIB's answer, remembered for HOP_FRESH. Toward a real server each CPU remembers one per
- * server (`traffic`), toward the client the connection does (conn.back).
+ * server (`traffic`), toward the client the connection does (conn.back). One packet per refresh goes through the kernel's
+ * neighbour code (pkt->neighbour), which asks for unknown stations and makes sure of those that it knows.
  */
 #ifndef BPVS_NEXTHOP_H
 #define BPVS_NEXTHOP_H
@@ -12,23 +13,22 @@
 
 #define HOP_FRESH 1000 /* units of clock_ms() */
 
-/*
- * The next hop as the kernel's neighbour code wants it, known when the FIB was asked for this packet. One packet per
- * refresh goes that way, so that the kernel asks for unknown stations and makes sure of those that it knows.
- */
-struct neighbour {
-	__u32 ifindex; /* 0: not asked, the remembered hop will do */
-	struct bpf_redir_neigh via;
+/* Where a packet is going: `from` is the interface that it came in by, or lo for what the director sends as its own. */
+struct way {
+	const struct address *src;
+	const struct address *dst;
+	__u32 from;
 };
 
-static __always_inline void fib_ask(hook_ctx *ctx, struct bpf_fib_lookup *fib, const struct packet *pkt,
-				    const struct address *src, const struct address *dst)
+static __always_inline void fib_ask(struct bpf_fib_lookup *fib, const struct packet *pkt, const struct way *way)
 {
-	fib->family = pkt->family;
+	const struct address *src = way->src, *dst = way->dst;
+
+	fib->family = address_is_ipv4(dst) ? FAMILY_IPV4 : FAMILY_IPV6;
 	fib->l4_protocol = pkt->protocol;
-	fib->ifindex = ctx->ingress_ifindex;
+	fib->ifindex = way->from;
 	fib->tot_len = 1; /* anything above 0 makes the kernel tell the route's MTU */
-	if (pkt->family == FAMILY_IPV4) {
+	if (fib->family == FAMILY_IPV4) {
 		fib->ipv4_src = src->word[3];
 		fib->ipv4_dst = dst->word[3];
 	} else {
@@ -48,19 +48,21 @@ static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, stru
 }
 
 /* Asks for the next hop and remembers it, or tells why the packet cannot go on. */
-static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct address *src,
-						const struct address *dst, struct hop *hop, struct neighbour *neighbour)
+static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct way *way,
+						struct hop *hop)
 {
 	struct bpf_fib_lookup fib = {};
 	int answer;
 
-	fib_ask(ctx, &fib, pkt, src, dst);
+	fib_ask(&fib, pkt, way);
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP_NOT_FORWARDING : DROP_NO_ROUTE;
+	if (!answer && !hook_reaches(fib.ifindex))
+		return PASS_TO_TC;
 	if (HOOK_IS_COMPLETE &&
 	    (answer || !pkt->from_local_client)) /* the director's own traffic keeps them verified */
-		fib_neighbour(&fib, neighbour);
+		fib_neighbour(&fib, &pkt->neighbour);
 	if (answer) {
 		hop->ifindex = 0;
 		return HOOK_IS_COMPLETE ? FORWARDED : PASS_TO_TC;

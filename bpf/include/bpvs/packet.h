@@ -28,6 +28,10 @@ typedef struct __sk_buff hook_ctx;
 #define FAMILY_IPV4 2  /* AF_INET */
 #define FAMILY_IPV6 10 /* AF_INET6 */
 
+#define IPV4_DONT_FRAGMENT 0x4000
+#define IPV4_MORE_FRAGMENTS 0x2000
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+
 #define MAX_OFFSET 0x1ff /* headers are looked for within the first 512 bytes */
 
 /* byte 13 of the TCP header */
@@ -38,11 +42,19 @@ enum tcp_flags {
 	TCP_ACK = 0x10,
 };
 
+/* A station as the kernel's neighbour code wants it. */
+struct neighbour {
+	__u32 ifindex; /* 0: none */
+	struct bpf_redir_neigh via;
+};
+
 struct packet {
 	struct flow_key key;
-	__u32 l3;       /* offset of the IP header */
-	__u32 l4;       /* offset of the TCP, UDP or ICMP header */
-	__u32 inner_l3; /* ICMP error: offset of the embedded IP header */
+	struct neighbour neighbour; /* next hop, where the FIB was asked for this packet: see nexthop.h */
+	__u32 l3;                   /* offset of the IP header */
+	__u32 l4;                   /* offset of the TCP, UDP or ICMP header */
+	__u32 payload;              /* offset of what follows the TCP or UDP header */
+	__u32 inner_l3;             /* ICMP error: offset of the embedded IP header */
 	__u32 inner_l4;
 	__u32 length; /* bytes from the IP header on, as the IP header tells */
 	__u32 mtu;    /* of the way out, where the packet does not fit */
@@ -51,9 +63,10 @@ struct packet {
 	__u8 tcp_flags;
 	__u8 direction; /* enum direction, known once a connection is found */
 	__u8 ttl;
+	bool is_fragment;       /* not the first of its packet: no transport header */
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client; /* a socket of the director sent it */
-	bool ends_here;         /* a socket of the director gets it */
+	bool is_local;          /* a socket of the director sent or gets it: its TTL stays */
 };
 
 /* The Ethernet header. */

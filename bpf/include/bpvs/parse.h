@@ -19,9 +19,6 @@
 #define NEXTHDR_FRAGMENT 44
 #define NEXTHDR_DEST 60
 
-#define IPV4_MORE_FRAGMENTS 0x2000
-#define IPV4_FRAGMENT_OFFSET 0x1fff
-
 /* <linux/icmp.h> would bring the C library's headers in */
 enum icmp_type {
 	ICMP_UNREACHABLE = 3,
@@ -188,11 +185,13 @@ static __always_inline enum verdict parse_transport(hook_ctx *ctx, struct packet
 
 	if (!parse_ports(ctx, pkt->l4, &pkt->key.sport, &pkt->key.dport))
 		return PASS_MALFORMED;
+	pkt->payload = pkt->l4 + sizeof(struct udphdr);
 	if (pkt->protocol == IPPROTO_UDP)
 		return FORWARDED;
 	tcp = packet_at(ctx, pkt->l4, sizeof(*tcp));
 	if (!tcp || tcp->doff < 5 || pkt->l4 + tcp->doff * 4 > pkt->l3 + pkt->length)
 		return PASS_MALFORMED;
+	pkt->payload = pkt->l4 + tcp->doff * 4;
 	pkt->tcp_flags = ((__u8 *)tcp)[13];
 	return FORWARDED;
 }
@@ -222,7 +221,7 @@ static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 		return verdict;
 	pkt->l4 = ip.l4;
 	pkt->length = ip.length;
-	if (hook_is_segmented_later(ctx)) /* merged packets may be longer than an IP header can tell */
+	if (hook_segment_size(ctx)) /* merged packets may be longer than an IP header can tell */
 		pkt->length = hook_length(ctx) - pkt->l3;
 	else if (pkt->l3 + pkt->length > hook_length(ctx) || pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
 		return PASS_MALFORMED;

@@ -15,7 +15,8 @@
 #include "service.h"
 #include "stats.h"
 
-#define TURN_ATTEMPTS 8 /* CPUs in each other's way more often than that share a turn */
+#define TURN_ATTEMPTS 8   /* CPUs in each other's way more often than that share a turn */
+#define LOCAL_ATTEMPTS 16 /* local addresses without a free port that are passed over */
 
 /* Not static: the verifier then looks at the schedulers once, not once an attempt. */
 __noinline __u32 schedule_once(const struct plan *plan, __u64 turn, __u64 *next)
@@ -69,47 +70,121 @@ static __always_inline void conn_fill(struct conn *conn, const struct packet *pk
 {
 	conn->client = pkt->key.src;
 	conn->virtual = pkt->key.dst;
+	conn->local = pkt->key.src;
 	conn->server = server->address;
 	conn->client_port = pkt->key.sport;
 	conn->virtual_port = pkt->key.dport;
+	conn->local_port = pkt->key.sport;
 	conn->server_port = server->port ? server->port : pkt->key.dport;
 	conn->protocol = pkt->key.protocol;
 	conn->method = server->method;
 	conn->dest = server->dest;
 	conn->seen = clock_ns();
-	conn->delta = csum_delta_address(&conn->virtual, &conn->server);
+	conn->shift = 0;
+	conn->scale = 0;
 	conn->back.ifindex = 0;
 }
 
+/* For FullNAT: one of the plan's local addresses in the server's family, and a port of it; in turn, or the next that has one. */
+static __noinline enum verdict conn_localise(struct conn *conn, struct plan *plan)
+{
+	struct book_key key = {};
+	__u32 first, count, turn;
+
+	if (!conn || !plan)
+		return DROP_NO_LOCAL_ADDRESS;
+	first = plan->local_first;
+	count = plan->local_ipv4;
+	if (!address_is_ipv4(&conn->server)) {
+		first += count;
+		count = plan->local_ipv6;
+	}
+	if (!count)
+		return DROP_NO_LOCAL_ADDRESS;
+	key.server = conn->server;
+	key.protocol = conn->protocol;
+	turn = __sync_fetch_and_add(&plan->local_turn, 1);
+	for (__u32 i = 0; i < LOCAL_ATTEMPTS && i < count; i++) {
+		__u32 row = first + (turn + i) % count;
+		struct address *local = bpf_map_lookup_elem(&locals, &row);
+
+		if (!local)
+			break;
+		key.local = *local;
+		conn->local_port = port_take(bpf_map_lookup_elem(&books, &key));
+		if (conn->local_port) {
+			conn->local = key.local;
+			return FORWARDED;
+		}
+	}
+	return DROP_NO_PORT;
+}
+
+static __always_inline __u32 conn_first_state(const struct packet *pkt, const struct conn *conn)
+{
+	return CONN_USED | STATE_NEW | (pkt->from_local_client ? CONN_LOCAL_CLIENT : 0) |
+	       (conn_is_translated(conn) ? CONN_TWO_WAY : 0);
+}
+
 /*
- * Enters a connection to the server, and returns it; or the one that another CPU entered first; or NULL when the table is
- * full. Two services that map one client port to the same server port share the reply key: the newer connection wins it,
- * as in IPVS. The row counts as free until it is filled in.
+ * Enters the reply key. Two services of NAT that map one client port to the same server port share it: the newer
+ * connection wins it, as in IPVS. With FullNAT that cannot happen.
  */
-static __noinline struct conn *conn_enter(struct packet *pkt, const struct server *server)
+static __always_inline int conn_expect_replies(const struct conn *conn, __u32 slot)
+{
+	struct flow flow = { .slot = slot, .stamp = conn->stamp << 1 | DIR_OUT };
+	struct flow_key key;
+
+	if (!conn_is_translated(conn))
+		return 0;
+	key_out(conn, &key);
+	return bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
+}
+
+static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
+{
+	conn->state = 0;
+	if (conn->method == METHOD_FULLNAT && conn->local_port)
+		port_return(&conn->local, &conn->server, conn->protocol, conn->local_port);
+	slot_free(conn, slot);
+}
+
+/*
+ * Enters a connection to the server, and returns it; or the one that another CPU entered first; or NULL with the verdict.
+ * The row counts as free until it is filled in.
+ */
+static __noinline struct conn *conn_enter(struct packet *pkt, const struct server *server, struct plan *plan,
+					  enum verdict *verdict)
 {
 	struct flow flow = {};
-	struct flow_key key;
 	struct conn *conn;
 	__u32 slot = 0;
 
-	if (!pkt || !server)
+	if (!pkt || !server || !verdict)
 		return NULL;
+	*verdict = DROP_TABLE_FULL;
 	conn = slot_take(&slot);
 	if (!conn)
 		return NULL;
 	conn_fill(conn, pkt, server);
-	conn->state = CONN_USED | STATE_NEW | (pkt->from_local_client ? CONN_LOCAL_CLIENT : 0);
+	if (conn->method == METHOD_FULLNAT) {
+		*verdict = conn_localise(conn, plan);
+		if (*verdict) {
+			conn->local_port = 0;
+			conn_abandon(conn, slot);
+			return NULL;
+		}
+	}
+	conn->delta = csum_fold32((__u64)csum_delta_address(&conn->virtual, &conn->server) +
+				  csum_delta_address(&conn->client, &conn->local));
+	conn->state = conn_first_state(pkt, conn);
 	flow.slot = slot;
 	flow.stamp = conn->stamp << 1 | DIR_IN;
 	if (bpf_map_update_elem(&flows, &pkt->key, &flow, BPF_NOEXIST)) {
-		conn->state = 0;
-		slot_free(conn, slot);
+		conn_abandon(conn, slot);
 		return conn_find(pkt);
 	}
-	flow.stamp = conn->stamp << 1 | DIR_OUT;
-	key_out(conn, &key);
-	if (bpf_map_update_elem(&flows, &key, &flow, BPF_ANY)) {
+	if (conn_expect_replies(conn, slot)) {
 		conn_end(conn, slot);
 		return NULL;
 	}
@@ -118,14 +193,38 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 	return conn;
 }
 
+/* The connection that pkt is an untranslated reply of, or NULL. */
+static __noinline struct conn *conn_find_reply(struct packet *pkt)
+{
+	enum direction direction = DIR_OUT;
+	struct flow_key key = {};
+	struct conn *conn;
+
+	if (!pkt)
+		return NULL;
+	key.src = pkt->key.dst;
+	key.dst = pkt->key.src;
+	key.sport = pkt->key.dport;
+	key.dport = pkt->key.sport;
+	key.protocol = pkt->key.protocol;
+	conn = conn_of_key(&key, &direction);
+	if (!conn || direction != DIR_IN || conn_is_translated(conn))
+		return NULL;
+	pkt->direction = DIR_OUT;
+	return conn;
+}
+
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
 static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *verdict)
 {
 	struct service *service = service_find(pkt);
 	struct server *server;
+	struct plan *plan;
 
 	*verdict = PASS_NO_SERVICE;
-	if (!service || pkt->is_error)
+	if (!service)
+		return conn_find_reply(pkt);
+	if (pkt->is_error)
 		return NULL;
 	*verdict = PASS_NO_CONNECTION;
 	if (!packet_opens(pkt))
@@ -134,11 +233,11 @@ static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *v
 	if (!address_is_host(&pkt->key.src))
 		return NULL;
 	*verdict = DROP_NO_SERVER;
-	server = schedule(service_plan(service));
+	plan = service_plan(service);
+	server = schedule(plan);
 	if (!server)
 		return NULL;
-	*verdict = DROP_TABLE_FULL;
-	return conn_enter(pkt, server);
+	return conn_enter(pkt, server, plan, verdict);
 }
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The TCP states of IPVS (net/netfilter/ipvs/ip_vs_proto_tcp.c): next state by direction, event and state.
- * Event: RST if set, else SYN, else FIN, else ACK; a segment with none of them closes.
+ * Event: RST if set, else SYN, else FIN, else ACK; a segment with none of them closes. Of a connection whose replies take
+ * another way (DR, TUN) only the client's half is seen: it has a table of its own.
  */
 #ifndef BPVS_TCP_STATE_H
 #define BPVS_TCP_STATE_H
 
-#include "packet.h"
+#include "abi.h"
 
 enum tcp_event {
 	EVENT_SYN,
@@ -16,6 +17,13 @@ enum tcp_event {
 	EVENT_NONE,
 };
 
+enum tcp_view {
+	VIEW_IN = DIR_IN,
+	VIEW_OUT = DIR_OUT,
+	VIEW_IN_ONLY,
+};
+
+#define VIEW_MASK 3  /* for the verifier, as the others */
 #define EVENT_MASK 7 /* the table is padded to powers of two: the verifier understands masks */
 #define STATE_MASK 15
 
@@ -32,19 +40,26 @@ enum tcp_event {
 #define SA STATE_SYNACK
 
 /* clang-format off */
-static const __u8 tcp_next[2][EVENT_MASK + 1][STATE_MASK + 1] = {
-	[DIR_IN] = {	     /* NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+static const __u8 tcp_next[VIEW_MASK + 1][EVENT_MASK + 1][STATE_MASK + 1] = {
+	[VIEW_IN] = {	     /* NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
 		[EVENT_SYN]  = { SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR },
 		[EVENT_FIN]  = { CL, CW, SS, TW, TW, TW, CL, CW, LA, LI, TW },
 		[EVENT_ACK]  = { ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES },
 		[EVENT_RST]  = { CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, SR },
 		[EVENT_NONE] = { CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL },
 	},
-	[DIR_OUT] = {
+	[VIEW_OUT] = {
 		[EVENT_SYN]  = { SS, ES, SS, SR, SS, SS, SS, SS, SS, LI, SR },
 		[EVENT_FIN]  = { TW, FW, SS, TW, FW, TW, CL, TW, LA, LI, TW },
 		[EVENT_ACK]  = { ES, ES, SS, ES, FW, TW, CL, CW, LA, ES, ES },
 		[EVENT_RST]  = { CL, CL, SS, CL, CL, TW, CL, CL, CL, CL, CL },
+		[EVENT_NONE] = { CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL },
+	},
+	[VIEW_IN_ONLY] = {
+		[EVENT_SYN]  = { SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR },
+		[EVENT_FIN]  = { CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW },
+		[EVENT_ACK]  = { ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES },
+		[EVENT_RST]  = { CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL },
 		[EVENT_NONE] = { CL, CL, CL, CL, CL, CL, CL, CL, CL, CL, CL },
 	},
 };
@@ -73,7 +88,7 @@ static __always_inline enum tcp_event tcp_event(__u8 flags)
 	return flags & TCP_ACK ? EVENT_ACK : EVENT_NONE;
 }
 
-static __always_inline __u8 tcp_next_state(__u8 direction, __u8 flags, __u32 state)
+static __always_inline __u8 tcp_next_state(__u32 view, __u8 flags, __u32 state)
 {
 	__u32 event = tcp_event(flags);
 
@@ -81,7 +96,8 @@ static __always_inline __u8 tcp_next_state(__u8 direction, __u8 flags, __u32 sta
 		state = STATE_NONE;
 	barrier_var(state);
 	barrier_var(event);
-	return tcp_next[direction & 1][event & EVENT_MASK][state & STATE_MASK];
+	barrier_var(view);
+	return tcp_next[view & VIEW_MASK][event & EVENT_MASK][state & STATE_MASK];
 }
 
 /* ESTABLISHED, SYN_SENT, SYN_RECV and SYNACK count as active connections. */

@@ -256,7 +256,7 @@ class Change:
             instance = self._director.up_locked(None, "auto", None)
         else:
             return
-        publish(instance, self._rows, table)
+        publish(instance, self._rows, table, self._capability.places)
 
     def _lock(self) -> Instance | None:
         """Lock the instance and return it, or lock all and return None if there is none."""

@@ -15,6 +15,7 @@ from bpvs.model import (
     UnknownScheduler,
     VirtualService,
 )
+from bpvs.model.value import dataclass
 from bpvs.net.address import Judge
 
 TYPE_CHECKING = False
@@ -22,18 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
 
-_METHODS = {
-    Method.ROUTE: "direct routing (-g, the default) is not built yet: use -m (masquerading)",
-    Method.TUNNEL: "tunneling (-i) is not built yet: use -m (masquerading)",
-    Method.FULLNAT: "FullNAT (-b) is not built yet: use -m (masquerading)",
-}
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the routing tables say of a real server: the director itself, or which source address goes there."""
+
+    is_local: bool
+    source: Address | None
 
 
 class Capability(Check):
-    """The check of one change; a context manager, because it asks the kernel about addresses."""
+    """The check of one change; a context manager, because it asks the kernel about addresses.
+
+    `places`: what it learned about the addresses of servers that were added or edited.
+    """
 
     def __init__(self) -> None:
         self._judge: Judge | None = None
+        self.places: dict[Address, Place] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,19 +56,20 @@ class Capability(Check):
     def server(self, service: VirtualService, server: RealServer) -> None:
         """Raise NotBuilt or InvalidServer for what cannot be done."""
         _check_server(server)
-        self._check_address(server.address)
+        if server.address.family is not service.key.family and not _crosses(service, server):
+            raise InvalidServer
+        place = self._place(server.address)
+        if place.is_local and server.method is Method.FULLNAT:
+            raise NotBuilt(f"{server.address} is an address of the director, where FullNAT has no use: use -m or -g")
 
-    def local(self, service: VirtualService, address: Address) -> None:
-        """Raise NotBuilt."""
-        raise NotBuilt("local addresses (-P) are not built yet: they belong to FullNAT")
-
-    def _check_address(self, address: Address) -> None:
+    def _place(self, address: Address) -> Place:
         if self._judge is None:
             self._judge = Judge()
         if not self._judge.is_server_address(address):
             raise InvalidServer
-        if self._judge.is_local(address):
-            raise NotBuilt(f"{address} is an address of the director: real servers on the director are not built yet")
+        is_local = self._judge.is_local(address)
+        place = self.places[address] = Place(is_local, None if is_local else self._judge.source(address))
+        return place
 
 
 def _check_service(service: VirtualService) -> None:
@@ -82,7 +90,12 @@ def _check_service(service: VirtualService) -> None:
 
 
 def _check_server(server: RealServer) -> None:
-    if server.method in _METHODS:
-        raise NotBuilt(_METHODS[server.method])
     if server.upper or server.lower:
         raise NotBuilt("connection thresholds (-x, -y) are not built yet: leave them out")
+
+
+def _crosses(service: VirtualService, server: RealServer) -> bool:
+    """Whether the server may have the other family: in a tunnel, or as an IPv4 server of FullNAT for IPv6 clients."""
+    return server.method is Method.TUNNEL or (
+        server.method is Method.FULLNAT and service.key.address is not None and service.key.address.is_ipv6
+    )

@@ -7,10 +7,10 @@ import time
 from _socket import ntohs
 from collections.abc import Iterator
 
+from bpvs.director.rows import address_of
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Connection, Family, Protocol
-from bpvs.model.address import V4_MAPPED_PREFIX
+from bpvs.model import Address, Connection, Protocol
 
 _CHUNK = 4096  # rows copied at once
 _NS = 1_000_000_000
@@ -19,8 +19,8 @@ _STATES = {number: name.removeprefix("STATE_") for number, name in _abi.CONN_STA
     _abi.STATE_NEW: "NONE"  # IPVS has no name for it
 }
 _FIELDS = (
-    *("client", "virtual", "server", "client_port", "virtual_port", "server_port"),
-    *("protocol", "seen", "state"),
+    *("state", "seen", "client_port", "virtual_port", "server_port"),
+    *("protocol", "client", "virtual", "server"),
 )
 
 
@@ -28,8 +28,7 @@ class _Addresses(dict[bytes, Address]):
     """Addresses by their 16 bytes, each made once: a million connections share few of them."""
 
     def __missing__(self, mapped: bytes) -> Address:
-        family = Family.IPV4 if mapped.startswith(V4_MAPPED_PREFIX) else Family.IPV6
-        address = self[mapped] = Address.from_mapped(family, mapped)
+        address = self[mapped] = address_of(mapped)
         return address
 
 
@@ -41,7 +40,7 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
     for first in range(0, high, _CHUNK):
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
         for row in instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS):
-            client, virtual, server, client_port, virtual_port, server_port, protocol, seen, state = row
+            state, seen, client_port, virtual_port, server_port, protocol, client, virtual, server = row
             if not state & _abi.CONN_USED:
                 continue
             number = state & _abi.CONN_STATE

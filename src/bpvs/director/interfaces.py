@@ -162,16 +162,18 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
     is_ours = bool(flags & _abi.ATTACHED_XDP)
     if not _wants_xdp(link, mode, is_ours=is_ours):
         if is_ours:
+            instance.stations.store(link.index, "carries_xdp", 0)
             library.detach_xdp(link.index, program)
             _note(instance, link, flags & ~_abi.ATTACHED_XDP)
         return
-    instance.stations.write(link.index, _abi.STATION.pack(mac=link.mac))
+    instance.stations.write(link.index, _abi.STATION.pack(mac=link.mac, carries_xdp=1))
     if is_ours and link.xdp_program:
         return
     _note(instance, link, flags | _abi.ATTACHED_XDP)
     try:
         library.attach_xdp(link.index, program)
     except DirectorError as error:
+        instance.stations.store(link.index, "carries_xdp", 0)
         _note(instance, link, flags & ~_abi.ATTACHED_XDP)
         if mode == "xdp":
             raise DirectorError(f"interface {link.name}: {error}") from error
@@ -189,6 +191,7 @@ def _wants_xdp(link: Link, mode: str, *, is_ours: bool) -> bool:
 def _detach_link(instance: Instance, library: Libbpf, index: int) -> None:
     flags = _known(instance).get(index, 0)
     if flags & _abi.ATTACHED_XDP:
+        instance.stations.store(index, "carries_xdp", 0)
         program = instance.open(PROGRAM_XDP)
         library.detach_xdp(index, program)
         os.close(program)

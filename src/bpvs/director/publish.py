@@ -11,28 +11,33 @@ from __future__ import annotations
 
 import struct
 from _socket import htons
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from bpvs.director import books
+from bpvs.director.capability import Place
 from bpvs.director.rooms import Rooms
 from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, read_rows, wrap
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Counters, Family, RealServer, ServiceKey, Table, VirtualService
+from bpvs.model import Address, Counters, Family, RealServer, ServiceKey, Table, VirtualService
 
 _NOTHING = Counters()
 _SERVER = _abi.SERVER.select("address", "port", "method", "weight", "dest")
 
 
-def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table) -> None:
-    """Bring the maps from `rows`, which they hold, to `table`. The caller holds the instance's lock."""
+def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, places: Mapping[Address, Place]) -> None:
+    """Bring the maps from `rows`, which they hold, to `table`. The caller holds the instance's lock.
+
+    `places`: what is known of the addresses of servers that were added or edited.
+    """
     changes = sorted(table.dirty, key=table.has)  # deleted ones first: they make room
     if changes:
         instance.settings.store(0, "unsettled", 1)
         rooms = Rooms(instance, rows)
         try:
             for key in changes:
-                _publish_service(instance, rooms, rows.get(key), key, table)
+                _publish_service(instance, rooms, rows.get(key), key, table, places)
         finally:
             settle(instance)
     _zero(instance, table)
@@ -53,7 +58,14 @@ def settle(instance: Instance) -> None:
     ipv6 = sum(key.family is Family.IPV6 for key in rows)
     instance.settings.store(0, "services_ipv4", len(rows) - ipv6)
     instance.settings.store(0, "services_ipv6", ipv6)
+    books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
     instance.settings.store(0, "unsettled", 0)
+
+
+def _books_of(row: Row) -> set[bytes]:
+    protocol = row.service.key.protocol
+    assert protocol is not None
+    return books.wanted(row.locals, row.servers, protocol)
 
 
 def service_key(key: ServiceKey) -> bytes:
@@ -86,23 +98,41 @@ def _settle_keys(instance: Instance, rows: Iterable[Row]) -> None:
             ids[key] = row
 
 
-def _publish_service(instance: Instance, rooms: Rooms, old: Row | None, key: ServiceKey, table: Table) -> None:
+def _publish_service(
+    instance: Instance,
+    rooms: Rooms,
+    old: Row | None,
+    key: ServiceKey,
+    table: Table,
+    places: Mapping[Address, Place],
+) -> None:
     before = None if key in table.fresh else old
     if old is not None and before is None:
         rooms.leave(old)
     if table.has(key):
-        _show(instance, rooms, before, key, table)
+        _show(instance, rooms, before, key, table, places)
     if old is not None and (before is None or not table.has(key)):
         instance.services.store(old.row, "family", 0)
         rooms.leave(old)
 
 
-def _show(instance: Instance, rooms: Rooms, before: Row | None, key: ServiceKey, table: Table) -> None:
+def _show(
+    instance: Instance,
+    rooms: Rooms,
+    before: Row | None,
+    key: ServiceKey,
+    table: Table,
+    places: Mapping[Address, Place],
+) -> None:
     """Write the service's new plan and put it in force; `before` is None for a service that was added."""
     servers = tuple(table.servers(key))
     row = before.row if before else rooms.service_row()
     dests = [rooms.dest(row, key, server, before) for server in servers]
     rooms.clean()
+    for dest, server in zip(dests, servers, strict=True):
+        rooms.reach(dest, server, places.get(server.address))
+    assert key.protocol is not None
+    books.make(instance, books.wanted(table.locals(key), servers, key.protocol))
     current = 1 - before.current if before else 0
     plan = _plan(instance, rooms, table.service(key), servers, dests, before, table)
     instance.services.write(row, plan, PLAN_AT + current * _abi.PLAN.size)
@@ -134,6 +164,10 @@ def _plan(
     first = rooms.server_rows(len(servers))
     content = b"".join(map(_pack_server, servers, dests))
     instance.servers.write(first, content)
+    locals_ = sorted(table.locals(service.key), key=_family)  # sorted() keeps the order within a family
+    local_first = rooms.local_rows(len(locals_))
+    instance.locals.write(local_first, b"".join(address.mapped for address in locals_))
+    ipv6 = sum(address.is_ipv6 for address in locals_)
     left, zero = _left(rooms, dests, before), before.zero if before else _NOTHING
     turn = _turn(instance, service, before, table)
     return _abi.PLAN.pack(
@@ -143,9 +177,18 @@ def _plan(
         count=len(servers),
         step=turn.step,
         top=turn.top,
+        flags=_abi.PLAN_SYNPROXY if service.synproxy else 0,
+        local_first=local_first,
+        local_ipv4=len(locals_) - ipv6,
+        local_ipv6=ipv6,
+        local_turn=before.local_turn if before else 0,
         left=pack_counters(left),
         zero=pack_counters(zero),
     )
+
+
+def _family(address: Address) -> Family:
+    return address.family
 
 
 def _pack_server(server: RealServer, dest: int) -> bytes:

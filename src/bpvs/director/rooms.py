@@ -1,38 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Finding rows for what is to be published: services, lists of servers, real servers.
-
-A packet on its way may still read what was in force a moment ago. So lists of both plans of every service row count as
-taken, also of deleted services; only when there is no other room are the old ones used, after waiting (membarrier(2))
-until no program can look at them any more.
-"""
+"""Finding rows for what is to be published: services, their lists, real servers."""
 
 from __future__ import annotations
 
-import ctypes
-import os
 from _socket import htons, ntohs
-from collections.abc import Iterator
 
-from bpvs.director.rows import PLAN_AT, Row, pack_counters
+from bpvs.director.capability import Place
+from bpvs.director.lists import Lists, wait_for_packets
+from bpvs.director.rows import Row, pack_counters
 from bpvs.director.turns import ServerKey
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Counters, DirectorError, Protocol, RealServer, ServiceKey
+from bpvs.model import Address, Counters, DirectorError, Method, Protocol, RealServer, ServiceKey
 
-_MEMBARRIER = {"x86_64": 324}
-_MEMBARRIER_GENERIC = 283
-_MEMBARRIER_CMD_GLOBAL = 1
+_TUNNEL_AT = _abi.DEST.offset("tunnel")
+_SOURCE_SIZE = _abi.ADDRESS.size
 _DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service")
-_RANGE = _abi.PLAN.select("first", "count")
 
 _Identity = tuple[bytes, int, int, bytes, int]  # virtual address, port, protocol, address, port
-
-
-def wait_for_packets() -> None:
-    """Return when every program that was running has ended (an RCU grace period)."""
-    number = _MEMBARRIER.get(os.uname().machine, _MEMBARRIER_GENERIC)
-    if ctypes.CDLL(None, use_errno=True).syscall(number, _MEMBARRIER_CMD_GLOBAL, 0, 0):
-        raise DirectorError("membarrier(2) failed: is CONFIG_MEMBARRIER on?")
 
 
 class Rooms:
@@ -47,7 +32,10 @@ class Rooms:
             row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()
         }
         self._listed = {dest for row in rows.values() for dest in row.dests}
-        self._next = max((first + count for first, count in self._all_ranges()), default=0)
+        self._server_lists = Lists(instance, _abi.MAX_SERVERS, "servers", ("first", "count"))
+        self._local_lists = Lists(
+            instance, _abi.MAX_LOCALS, "local addresses", ("local_first", "local_ipv4", "local_ipv6")
+        )
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
         self._untouched: set[int] = set()
@@ -81,11 +69,11 @@ class Rooms:
 
     def server_rows(self, count: int) -> int:
         """The first of `count` consecutive rows of `servers`."""
-        if self._next + count > _abi.MAX_SERVERS:
-            return self._gap(count)
-        first = self._next
-        self._next += count
-        return first
+        return self._server_lists.rows(count, self._services)
+
+    def local_rows(self, count: int) -> int:
+        """The first of `count` consecutive rows of `locals`."""
+        return self._local_lists.rows(count, self._services)
 
     def dest(self, service: int, key: ServiceKey, server: RealServer, before: Row | None) -> int:
         """The row of `dests` for a server that is about to be listed.
@@ -109,6 +97,19 @@ class Rooms:
         flags = self._instance.dests.load(dest, "flags")
         self._instance.dests.store(dest, "flags", flags | _abi.DEST_LISTED)
         return dest
+
+    def reach(self, dest: int, server: RealServer, place: Place | None) -> None:
+        """Note how a server is reached: its tunnel, and what was learned of its place; None: that stays."""
+        dests = self._instance.dests
+        if server.method is Method.TUNNEL:
+            tunnel = server.tunnel
+            packed = _abi.TUNNEL.pack(port=htons(tunnel.port), type=tunnel.type, check=tunnel.checksum)
+            dests.write(dest, packed[_SOURCE_SIZE:], _TUNNEL_AT + _SOURCE_SIZE)
+        if place is None:
+            return
+        flags = dests.load(dest, "flags")
+        dests.store(dest, "flags", flags & ~_abi.DEST_LOCAL | (_abi.DEST_LOCAL if place.is_local else 0))
+        dests.write(dest, place.source.mapped if place.source else bytes(_SOURCE_SIZE), _TUNNEL_AT)
 
     def clean(self) -> None:
         """Clear the counters of rows that served other servers before; to be called before a plan shows them."""
@@ -172,32 +173,6 @@ class Rooms:
     def _forget_counters(self, dest: int) -> None:
         """Another service lists the server now: its display starts at zero, its connections stay."""
         self._instance.dests.write(dest, pack_counters(self.traffic(dest)), _abi.DEST.offset("zero"))
-
-    def _all_ranges(self) -> Iterator[tuple[int, int]]:
-        for row in range(self._settings.load(0, "service_high")):
-            for number in range(2):
-                yield self._range(row, number)
-
-    def _range(self, row: int, number: int) -> tuple[int, int]:
-        content = self._instance.services.bytes_at(row, PLAN_AT + number * _abi.PLAN.size, _abi.PLAN.size)
-        first, count = _RANGE.unpack(content)
-        return first, count
-
-    def _gap(self, count: int) -> int:
-        """Room among the lists in force, once nobody reads the others."""
-        wait_for_packets()
-        services = self._instance.services
-        in_force = (self._range(row, services.load(row, "current") & 1) for row in self._services)
-        at = 0
-        for first, length in sorted(in_force):
-            if length and first - at >= count:
-                break
-            at = max(at, first + length)
-        if at + count > _abi.MAX_SERVERS:
-            raise DirectorError(
-                f"no room for a list of {count} servers: all lists of an instance hold {_abi.MAX_SERVERS}"
-            )
-        return at
 
 
 def _server_key(server: RealServer) -> ServerKey:

@@ -7,6 +7,7 @@ import struct
 from _socket import ntohs
 from collections.abc import Callable, Mapping
 
+from bpvs.director import books
 from bpvs.director.turns import ServerKey, Turn
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
@@ -15,6 +16,7 @@ from bpvs.model import (
     Check,
     Counters,
     Family,
+    LocalStatus,
     Method,
     Protocol,
     Rates,
@@ -23,15 +25,24 @@ from bpvs.model import (
     ServiceKey,
     ServiceStatus,
     Table,
+    Tunnel,
+    TunnelChecksum,
+    TunnelType,
     VirtualService,
 )
+from bpvs.model.address import V4_MAPPED_PREFIX
+from bpvs.model.server import NO_TUNNEL
 from bpvs.model.value import dataclass
 
 SCHEDULER_NUMBERS = {"rr": _abi.SCHED_RR, "wrr": _abi.SCHED_WRR}
 _SCHEDULER_NAMES = {number: name for name, number in SCHEDULER_NUMBERS.items()}
 COUNTERS = struct.Struct("=5Q")
 PLAN_AT = _abi.SERVICE.offset("plan")
-_PLAN = _abi.PLAN.select("turn", "scheduler", "first", "count", "step", "top", "left", "zero")
+_PLAN = _abi.PLAN.select(
+    *("turn", "scheduler", "first", "count", "step", "top", "flags"),
+    *("local_first", "local_ipv4", "local_ipv6", "local_turn", "left", "zero"),
+)
+_TUNNEL = _abi.TUNNEL.select("port", "type", "check")
 _MODULUS = 1 << 64
 
 # The estimator's scales, net/netfilter/ipvs/ip_vs_est.c, ip_vs_read_estimator.
@@ -41,7 +52,10 @@ _BYTES_HALF, _BYTES_SHIFT = 0xF, 5
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One service in force: its row, plan and servers (newest first) with their rows of `dests`."""
+    """One service in force: its row, plan and servers (newest first) with their rows of `dests`.
+
+    `locals`: its local addresses, oldest first within each family; `local_turn` tells which one is next.
+    """
 
     row: int
     service: VirtualService
@@ -52,6 +66,14 @@ class Row:
     zero: Counters
     servers: tuple[RealServer, ...]
     dests: tuple[int, ...]
+    locals: tuple[Address, ...]
+    local_first: int
+    local_turn: int
+
+
+def address_of(mapped: bytes) -> Address:
+    """The address in 16 bytes of a map; the data path has no mapped IPv6 addresses."""
+    return Address.from_mapped(Family.IPV4 if mapped.startswith(V4_MAPPED_PREFIX) else Family.IPV6, mapped)
 
 
 def read_rows(instance: Instance) -> dict[ServiceKey, Row]:
@@ -70,17 +92,20 @@ def read_rows(instance: Instance) -> dict[ServiceKey, Row]:
 
 def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Row:
     content = instance.services.bytes_at(row, PLAN_AT + current * _abi.PLAN.size, _abi.PLAN.size)
-    turn, scheduler, first, count, step, top, left, zero = _PLAN.unpack(content)
+    turn, scheduler, first, count, step, top, flags, *local, left, zero = _PLAN.unpack(content)
+    local_first, local_ipv4, local_ipv6, local_turn = local
     servers, dests = [], []
     for mapped, port, method, weight, dest in instance.servers.rows(
         first, count, "address", "port", "method", "weight", "dest"
     ):
-        address = Address.from_mapped(key.family, mapped)
-        servers.append(RealServer(address, ntohs(port), Method(method), weight))
+        address = address_of(mapped)
+        tunnel = _read_tunnel(instance, dest) if method == Method.TUNNEL else NO_TUNNEL
+        servers.append(RealServer(address, ntohs(port), Method(method), weight, tunnel=tunnel))
         dests.append(dest)
+    addresses = instance.locals.rows(local_first, local_ipv4 + local_ipv6, "word")
     return Row(
         row,
-        VirtualService(key, _SCHEDULER_NAMES[scheduler]),
+        VirtualService(key, _SCHEDULER_NAMES[scheduler], synproxy=bool(flags & _abi.PLAN_SYNPROXY)),
         current,
         first,
         Turn(turn, step, top),
@@ -88,12 +113,20 @@ def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Ro
         Counters(*COUNTERS.unpack(zero)),
         tuple(servers),
         tuple(dests),
+        tuple(address_of(mapped) for (mapped,) in addresses),
+        local_first,
+        local_turn,
     )
+
+
+def _read_tunnel(instance: Instance, dest: int) -> Tunnel:
+    port, kind, check = _TUNNEL.unpack(instance.dests.bytes_at(dest, _abi.DEST.offset("tunnel"), _abi.TUNNEL.size))
+    return Tunnel(TunnelType(kind), ntohs(port), TunnelChecksum(check))
 
 
 def table_of(rows: Mapping[ServiceKey, Row], check: Check | None) -> Table:
     """The rows as a table that will be changed under `check`."""
-    return Table.of(((row.service, row.servers, ()) for row in rows.values()), check)
+    return Table.of(((row.service, row.servers, row.locals) for row in rows.values()), check)
 
 
 def wrap(counters: Counters) -> Counters:
@@ -120,13 +153,14 @@ def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
     rows = read_rows(instance)
     high = instance.settings.load(0, "dest_high")
     traffic = [Counters(*sums) for sums in instance.traffic.sums(high)]
-    dests = list(instance.dests.rows(0, high, "active", "inactive", "zero"))
+    dests = list(instance.dests.rows(0, high, "flags", "active", "inactive", "zero"))
     rates = list(instance.dest_rates.rows(0, high, "average"))
 
     def server(dest: int) -> ServerStatus:
-        active, inactive, zero = dests[dest]
+        flags, active, inactive, zero = dests[dest]
         counters = wrap(traffic[dest] - Counters(*COUNTERS.unpack(zero)))
-        return ServerStatus(_signed(active), _signed(inactive), 0, counters, _rates(rates[dest][0]))
+        is_local = bool(flags & _abi.DEST_LOCAL)
+        return ServerStatus(_signed(active), _signed(inactive), 0, counters, _rates(rates[dest][0]), is_local)
 
     return {key: _service_status(instance, row, traffic, server) for key, row in rows.items()}
 
@@ -141,7 +175,18 @@ def _service_status(
         (listed.address, listed.port): server(dest) for listed, dest in zip(row.servers, row.dests, strict=True)
     }
     (average,) = instance.service_rates.read(row.row, "average")
-    return ServiceStatus(wrap(total - row.zero), _rates(average), servers)
+    return ServiceStatus(wrap(total - row.zero), _rates(average), servers, _locals_status(instance, row))
+
+
+def _locals_status(instance: Instance, row: Row) -> dict[Address, LocalStatus]:
+    """Ports in use toward the servers that the service has now."""
+    protocol = row.service.key.protocol
+    assert protocol is not None
+    found = {}
+    for local in row.locals:
+        figures = [books.read(instance, local, server, protocol) for server in books.partners(local, row.servers)]
+        found[local] = LocalStatus(sum(ports for ports, _ in figures), sum(misses for _, misses in figures))
+    return found
 
 
 def _signed(count: int) -> int:

@@ -16,6 +16,7 @@ _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN, _OBJ_GET_INFO_BY_FD = 6, 7, 10, 15
 _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 24, 26
 
 BPF_ANY = 0
+BPF_NOEXIST = 1
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long

@@ -129,6 +129,16 @@ class Instance:
         return HashMap(self._descriptor("service_ids"))
 
     @property
+    def locals(self) -> ArrayMap:
+        """struct address: the lists of local addresses that plans point into."""
+        return self._array("locals", _abi.ADDRESS)
+
+    @property
+    def books(self) -> HashMap:
+        """struct book_key to struct book."""
+        return HashMap(self._descriptor("books"))
+
+    @property
     def attachments(self) -> HashMap:
         """Interface index to struct attachment."""
         return HashMap(self._descriptor("attachments"))

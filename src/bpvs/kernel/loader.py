@@ -33,7 +33,7 @@ _TCP_TIMEOUTS = {
     _abi.STATE_SYNACK: 120,
 }
 
-MEMORY_PER_CONNECTION = 332  # bytes: a row of conns, two elements and two buckets of flows, one of free_slots
+MEMORY_PER_CONNECTION = 356  # bytes: a row of conns, two elements and two buckets of flows, one of free_slots
 _DEFAULT_CONNECTIONS = 1 << 18
 _MEMORY_SHARE = 64  # by default the table takes at most this fraction of the memory
 

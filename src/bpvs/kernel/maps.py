@@ -95,6 +95,10 @@ class HashMap:
     def __delitem__(self, key: bytes) -> None:
         bpf.delete(self._fd, key)
 
+    def add(self, key: bytes, value: bytes) -> None:
+        """Set an element that is not there yet; OSError (EEXIST, E2BIG when the map is full)."""
+        bpf.update(self._fd, key, value, bpf.BPF_NOEXIST)
+
     def __iter__(self) -> Iterator[bytes]:
         """All keys at the moment of the call."""
         return iter(bpf.keys(self._fd, self._key_size))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 
 from bpvs.model import Address, Family
-from bpvs.net.netlink import RouteSocket, attribute
+from bpvs.net.netlink import RouteSocket, attribute, attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 RTM_GETROUTE = 26
 _RTA_DST = 1
+_RTA_PREFSRC = 7
 _RTN_LOCAL = 2
 _RTN_BROADCAST = 3
 _RTN_MULTICAST = 5
@@ -24,14 +25,14 @@ class Judge:
     """Judges many addresses by the routing tables of this network namespace, over one socket; a context manager."""
 
     def __init__(self) -> None:
-        self._route = RouteSocket()
-        self._last: tuple[Address, int] | None = None
+        self._socket = RouteSocket()
+        self._last: tuple[Address, bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._route.__exit__(*exception)
+        self._socket.__exit__(*exception)
 
     def is_local(self, address: Address) -> bool:
         """Whether packets to `address` end on this host.
@@ -50,18 +51,28 @@ class Judge:
             return is_unicast(address) or self.is_local(address)
         return is_unicast(address) and self._route_type(address) not in (_RTN_BROADCAST, _RTN_MULTICAST)
 
+    def source(self, address: Address) -> Address | None:
+        """The address that this host would write to `address` from; None without a route."""
+        found = attributes(self._route(address)[_RTMSG.size :]).get(_RTA_PREFSRC)
+        return Address(address.family, found) if found else None
+
     def _route_type(self, address: Address) -> int:
         """The RTN_* type of the route to `address`, 0 if there is none."""
+        route = self._route(address)
+        return int(_RTMSG.unpack_from(route)[7]) if route else 0
+
+    def _route(self, address: Address) -> bytes:
+        """The kernel's answer about the way to `address`, empty if there is none."""
         if self._last is not None and self._last[0] is address:
             return self._last[1]
         bits = 8 * len(address.packed)
         question = _RTMSG.pack(int(address.family), bits, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.packed)
         try:
-            kind = int(_RTMSG.unpack_from(self._route.ask(RTM_GETROUTE, question))[7])
+            answer = self._socket.ask(RTM_GETROUTE, question)
         except OSError:
-            kind = 0
-        self._last = address, kind
-        return kind
+            answer = b""
+        self._last = address, answer
+        return answer
 
 
 def is_local(address: Address) -> bool:
