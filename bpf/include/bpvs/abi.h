@@ -289,6 +289,8 @@ struct settings {
 	__u32 restricted; /* only the interfaces in `attachments` are wanted */
 	struct spread spread_ipv4;
 	struct spread spread_ipv6;
+	__u32 siding_done; /* interface out of which packets come back at once and finished; 0: none */
+	__u32 siding_wait; /* interface out of which they come back later */
 };
 
 /* Counters of the data path itself. */
