@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bpvs.kernel import _abi
 from tests.packets.rig import Rig
 
 CONNECTIONS = 1 << 15
@@ -23,6 +24,14 @@ def _loaded() -> Iterator[Rig]:
     yield rig
     rig.close()
     signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture(scope="module")
+def small() -> Iterator[Rig]:
+    """A director with the smallest table."""
+    rig = Rig(_abi.MIN_CONNS)
+    yield rig
+    rig.close()
 
 
 @pytest.fixture

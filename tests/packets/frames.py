@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Frames as the tables write them: a Shape says what a packet looks like, a Flow who talks to whom.
 
-A Flow turns one Shape into four frames: the request as it arrives and as it must leave, the reply likewise. scapy
-computes every length and checksum afresh, so a frame that equals its expectation has the right ones.
+A Flow turns one Shape into four frames: the request as it arrives and as it must leave, the reply likewise. What the
+server sees follows from the method; tunnels.py adds the outer headers. scapy computes every length and checksum afresh,
+so a frame that equals its expectation has the right ones.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey
-from tests.packets.rig import Rig, mac
+from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey, Tunnel
+from bpvs.model.server import NO_TUNNEL
+from tests.packets.rig import Action, Hook, Rig, mac
 
 CLIENT, CLIENT6 = "10.1.0.2", "fd01::2"
 LOCAL_MAC = "00:00:00:00:00:00"
@@ -28,7 +30,10 @@ LOCAL_MAC = "00:00:00:00:00:00"
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A client, a virtual service and its only real server; `link` is the number of the server's network."""
+    """A client, a virtual service and its only real server; `link` is the number of the server's network.
+
+    `local`: the service's local address, for FullNAT.
+    """
 
     client: str
     virtual: str
@@ -37,6 +42,9 @@ class Path:
     server_port: int
     protocol: Protocol = Protocol.TCP
     link: int = 2
+    method: Method = Method.NAT
+    tunnel: Tunnel = NO_TUNNEL
+    local: str = ""
 
     @property
     def key(self) -> ServiceKey:
@@ -45,7 +53,17 @@ class Path:
     @property
     def row(self) -> tuple[ServiceKey, RealServer]:
         """The service and its server for Rig.serve()."""
-        return self.key, RealServer(Address.parse(self.server), self.server_port, Method.NAT)
+        return self.key, RealServer(Address.parse(self.server), self.server_port, self.method, tunnel=self.tunnel)
+
+    @property
+    def locals(self) -> tuple[tuple[ServiceKey, Address], ...]:
+        """The service's local address for Rig.serve()."""
+        return ((self.key, Address.parse(self.local)),) if self.local else ()
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether the server sees other addresses than the client does."""
+        return self.method in (Method.NAT, Method.FULLNAT)
 
     @property
     def is_ipv6(self) -> bool:
@@ -74,11 +92,20 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One client's port on a path; `is_local`: the client is a socket of the director."""
+    """One client's port on a path; `is_local`: the client is a socket of the director; `local_port`: for FullNAT."""
 
     path: Path
     port: int
     is_local: bool = False
+    local_port: int = 0
+
+    @property
+    def at_server(self) -> tuple[str, int, str, int]:
+        """Source and destination of a request as the server sees it."""
+        path = self.path
+        if not path.is_translated:
+            return path.client, self.port, path.virtual, path.virtual_port
+        return path.local or path.client, self.local_port or self.port, path.server, path.server_port
 
     def request(self, shape: Shape) -> bytes:
         """From the client, as the director receives it."""
@@ -88,20 +115,19 @@ class Flow:
 
     def to_server(self, shape: Shape) -> bytes:
         """The request as it must leave."""
-        path = self.path
-        packet = self.packet(_aged(shape), path.client, self.port, path.server, path.server_port)
-        return frame(mac(path.link, 1), path.server_mac, packet, shape)
+        packet = self.packet(aged(shape), *self.at_server)
+        return frame(mac(self.path.link, 1), self.path.server_mac, packet, shape)
 
     def reply(self, shape: Shape) -> bytes:
         """From the server, as the director receives it."""
-        path = self.path
-        packet = self.packet(shape, path.server, path.server_port, path.client, self.port)
-        return frame(path.server_mac, mac(path.link, 1), packet, shape)
+        src, sport, dst, dport = self.at_server
+        packet = self.packet(shape, dst, dport, src, sport)
+        return frame(self.path.server_mac, mac(self.path.link, 1), packet, shape)
 
     def to_client(self, shape: Shape) -> bytes:
         """The reply as it must leave."""
         path = self.path
-        left = shape if self.is_local else _aged(shape)  # on the way to another host only
+        left = shape if self.is_local else aged(shape)  # on the way to another host only
         packet = self.packet(left, path.virtual, path.virtual_port, path.client, self.port)
         macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 1), mac(1, 2))
         return frame(*macs, packet, shape)
@@ -124,8 +150,23 @@ class Flow:
 def alone(rig: Rig, path: Path) -> Path:
     """The path with a service of its own, the only one: no other connection that ends changes its counts meanwhile."""
     own = replace(path, virtual_port=rig.port())
-    rig.serve(own.row)
+    rig.serve(own.row, locals_=own.locals)
     return own
+
+
+def localised(flow: Flow, left: bytes) -> Flow:
+    """The flow of FullNAT with the local address and port that a request of it left from."""
+    packet = Ether(left).payload
+    transport = packet[UDP] if UDP in packet else packet[TCP]
+    return replace(flow, path=replace(flow.path, local=packet.src), local_port=transport.sport)
+
+
+def opened(rig: Rig, hook: Hook, path: Path) -> Flow:
+    """A flow whose first packet has passed; of FullNAT with its local end."""
+    flow = Flow(path, rig.port())
+    action, left = rig.run_uncounted(hook, flow.request(Shape()))
+    assert action is Action.REDIRECT
+    return localised(flow, left) if path.method is Method.FULLNAT else flow
 
 
 def frame(src: str, dst: str, packet: Packet, shape: Shape = Shape()) -> bytes:
@@ -154,7 +195,8 @@ def rebuilt(content: bytes) -> bytes:
     return bytes(raw(parsed))
 
 
-def _aged(shape: Shape) -> Shape:
+def aged(shape: Shape) -> Shape:
+    """The packet behind a router."""
     return replace(shape, ttl=shape.ttl - 1)
 
 

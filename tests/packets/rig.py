@@ -16,14 +16,14 @@ import secrets
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from bpvs.director import Director
 from bpvs.kernel import bpf
-from bpvs.model import RealServer, ServiceKey, Table, VirtualService
+from bpvs.model import Address, RealServer, ServiceKey, Table, VirtualService
 from bpvs.net import namespace, sysctl
 
 LINKS = ("front", "back", "narrow", "closed")
@@ -84,7 +84,7 @@ class Rig:
         self._programs: dict[Hook, int] = {}
         self._indexes: dict[str, int] = {}
         self._ports = 0
-        self._served: tuple[tuple[ServiceKey, RealServer], ...] = ()
+        self._served: tuple[object, ...] = ()
         subprocess.run(["ip", "netns", "add", self.namespace], check=True)
         try:
             self._build(connections)
@@ -120,9 +120,12 @@ class Rig:
         with Director().change() as table:
             yield table
 
-    def serve(self, *servers: tuple[ServiceKey, RealServer]) -> None:
-        """Make the table hold exactly these servers, all services with scheduler rr."""
-        if servers == self._served:
+    def serve(
+        self, *servers: tuple[ServiceKey, RealServer], locals_: Sequence[tuple[ServiceKey, Address]] = ()
+    ) -> None:
+        """Make the table hold exactly these servers and local addresses, all services with scheduler rr."""
+        served = (*servers, *locals_)
+        if served == self._served:
             return
         with self.change() as table:
             table.clear()
@@ -130,7 +133,9 @@ class Rig:
                 if not table.has(key):
                     table.add_service(VirtualService(key, "rr"))
                 table.add_server(key, server)
-        self._served = servers
+            for key, address in locals_:
+                table.add_local(key, address)
+        self._served = served
 
     def port(self) -> int:
         """A client port, 1024 or above, that was not given out before."""

@@ -11,14 +11,13 @@ from dataclasses import replace
 import pytest
 from scapy.compat import raw
 from scapy.layers.inet import ICMP, IP
-from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6, IPv6ExtHdrDestOpt
-from scapy.packet import Packet, Raw
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6ExtHdrDestOpt
 
 from bpvs.lab.wait import until
 from bpvs.model import Protocol
-from tests.packets.frames import CLIENT, CLIENT6, LOCAL_MAC, Flow, Path, Shape, alone, difference, frame
-from tests.packets.rig import NARROW_MTU, Action, Hook, Rig, mac
-from tests.packets.test_icmp import UNREACHABLE, Error
+from tests.packets.errors import UNREACHABLE, Error, answer
+from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
+from tests.packets.rig import NARROW_MTU, Action, Hook, Rig
 
 pytestmark = pytest.mark.root
 
@@ -36,19 +35,6 @@ def _served(rig: Rig) -> None:
     rig.serve(*(path.row for path in EMPTY), *((path.key, replace(path.row[1], weight=0)) for path in EMPTY.values()))
 
 
-def answer(path: Path, arrived: bytes, error: Packet, is_local: bool = False, quote: int = 0) -> bytes:
-    """The frame that must go back: the error around the headers of what arrived."""
-    transport = 8 if path.protocol is Protocol.UDP else 20
-    size = quote or (40 if path.is_ipv6 else 20) + transport
-    inner = Raw(arrived[14 : 14 + size])
-    if path.is_ipv6:
-        packet = IPv6(src=path.virtual, dst=path.client) / error / inner
-    else:
-        packet = IP(src=path.virtual, dst=path.client, tos=0xC0, id=0) / error / inner
-    macs = (LOCAL_MAC, LOCAL_MAC) if is_local else (mac(1, 1), mac(1, 2))
-    return frame(*macs, packet)
-
-
 def run_both(rig: Rig, arrived: bytes, verdict: str, link: str = "front") -> bytes:
     """What TC sends back; XDP leaves the packet to it."""
     if link != "lo":
@@ -64,7 +50,7 @@ def test_no_server(rig: Rig, path: Path) -> None:
     path = EMPTY[path]
     arrived = Flow(path, rig.port()).request(Shape(payload=b"not quoted", padding=b"neither"))
     error = ICMPv6DestUnreach(code=4) if path.is_ipv6 else ICMP(type=3, code=3)
-    assert not difference(run_both(rig, arrived, "DROP_NO_SERVER"), answer(path, arrived, error))
+    assert not difference(run_both(rig, arrived, "DROP_NO_SERVER"), answer(arrived, error))
 
 
 @EVERY_PATH
@@ -72,7 +58,7 @@ def test_no_route(rig: Rig, path: Path) -> None:
     path = alone(rig, replace(path, server="fd07::13" if path.is_ipv6 else "10.7.0.13"))
     arrived = Flow(path, rig.port()).request(Shape())
     error = ICMPv6DestUnreach(code=3) if path.is_ipv6 else ICMP(type=3, code=1)
-    assert not difference(run_both(rig, arrived, "DROP_NO_ROUTE"), answer(path, arrived, error))
+    assert not difference(run_both(rig, arrived, "DROP_NO_ROUTE"), answer(arrived, error))
 
 
 @EVERY_PATH
@@ -80,7 +66,7 @@ def test_no_route(rig: Rig, path: Path) -> None:
 def test_time_to_live(rig: Rig, path: Path, ttl: int) -> None:
     arrived = Flow(path, rig.port()).request(Shape(ttl=ttl))
     error = ICMPv6TimeExceeded() if path.is_ipv6 else ICMP(type=11)
-    assert not difference(run_both(rig, arrived, "DROP_TTL"), answer(path, arrived, error))
+    assert not difference(run_both(rig, arrived, "DROP_TTL"), answer(arrived, error))
 
 
 @EVERY_PATH
@@ -89,7 +75,7 @@ def test_too_big(rig: Rig, path: Path) -> None:
     assert rig.run(Hook.TC, flow.request(Shape())).is_forwarded
     arrived = flow.request(Shape(flags="A", payload=bytes(NARROW_MTU), ip={} if path.is_ipv6 else {"flags": "DF"}))
     error = ICMPv6PacketTooBig(mtu=NARROW_MTU) if path.is_ipv6 else ICMP(type=3, code=4, nexthopmtu=NARROW_MTU)
-    assert not difference(run_both(rig, arrived, "DROP_TOO_BIG"), answer(path, arrived, error))
+    assert not difference(run_both(rig, arrived, "DROP_TOO_BIG"), answer(arrived, error))
 
 
 @pytest.mark.parametrize("path", [TCP4, UDP4], ids=["TCP", "UDP"])
@@ -107,7 +93,7 @@ def test_options_and_extension_headers_are_quoted(rig: Rig, path: Path) -> None:
     shape = Shape(extensions=IPv6ExtHdrDestOpt()) if path.is_ipv6 else Shape(ip={"options": b"\1" * 40})
     arrived = Flow(path, rig.port()).request(shape)
     error = ICMPv6DestUnreach(code=4) if path.is_ipv6 else ICMP(type=3, code=3)
-    expected = answer(path, arrived, error, quote=len(arrived) - 14)
+    expected = answer(arrived, error, quote=len(arrived) - 14)
     assert not difference(run_both(rig, arrived, "DROP_NO_SERVER"), expected)
 
 
@@ -116,7 +102,7 @@ def test_client_on_the_director(rig: Rig, path: Path) -> None:
     path = replace(EMPTY[path], client="fd01::1" if path.is_ipv6 else "10.1.0.1")
     arrived = Flow(path, rig.port(), is_local=True).request(Shape())
     error = ICMPv6DestUnreach(code=4) if path.is_ipv6 else ICMP(type=3, code=3)
-    expected = answer(path, arrived, error, is_local=True)
+    expected = answer(arrived, error)
     assert not difference(run_both(rig, arrived, "DROP_NO_SERVER", "lo"), expected)
 
 

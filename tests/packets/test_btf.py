@@ -88,12 +88,23 @@ def test_verdicts_say_by_number_and_name_what_happens() -> None:
             assert 0 < number < _abi.VERDICT_COUNT
 
 
+# verdicts that no run of a program on a single frame can bring about
+OUT_OF_REACH = {"DROP_NO_ROOM": "a test run's frames always have room to grow"}
+
+
+def said_by_the_data_path() -> set[str]:
+    """The verdicts that the sources name beside abi.h, where all are defined."""
+    sources = [path.read_text() for path in (ROOT / "bpf").rglob("*.[ch]") if path != ABI]
+    return {name for name in _abi.VERDICT_NAMES.values() if any(re.search(rf"\b{name}\b", text) for text in sources)}
+
+
 def test_every_verdict_has_a_row_among_the_packets() -> None:
     rows = "".join(
         path.read_text() for path in Path(__file__).parent.glob("test_*.py") if path.name != Path(__file__).name
     )
-    missing = [name for name in _abi.VERDICT_NAMES.values() if name.startswith(("PASS_", "DROP_")) and name not in rows]
-    assert not missing
+    expected = said_by_the_data_path() - {"FORWARDED", "VERDICT_COUNT"} - OUT_OF_REACH.keys()
+    assert len(expected) > 15
+    assert not {name for name in expected if name not in rows}
 
 
 def test_every_header_with_a_table_is_named_by_it() -> None:

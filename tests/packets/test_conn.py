@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from bpvs.director import Director
 from bpvs.kernel import _abi
-from bpvs.model import Address, Connection, Protocol
+from bpvs.model import Method, Protocol
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
+from tests.packets.listing import connection_of, counts, put_into
 from tests.packets.rig import Action, Hook, Rig
 from tests.property.ipvs_model import ACTIVE, TABLE, TCP_STATES, next_state
 
@@ -32,22 +31,6 @@ def _served(rig: Rig) -> None:
     rig.serve(*(path.row for path in PATHS.values()))
 
 
-def found(flow: Flow) -> Connection | None:
-    wanted = (flow.path.protocol, flow.path.client, flow.port, flow.path.virtual)
-    mine = [
-        one
-        for one in Director().connections()
-        if (one.protocol, str(one.client), one.client_port, str(one.virtual)) == wanted
-    ]
-    assert len(mine) <= 1
-    return mine[0] if mine else None
-
-
-def counts(path: Path) -> tuple[int, int]:
-    server = Director().status()[path.key].servers[path.row[1].address, path.server_port]
-    return server.active, server.inactive
-
-
 def send(rig: Rig, hook: Hook, flow: Flow, word: str) -> Action:
     """A word as the recordings have them: "cS", "sSA"; of UDP only the sender counts."""
     shape = Shape(flags=word[1:])
@@ -59,9 +42,9 @@ def send(rig: Rig, hook: Hook, flow: Flow, word: str) -> Action:
 @EVERY_PATH
 def test_new_connection_is_listed_with_all_its_ends(rig: Rig, hook: Hook, path: Path) -> None:
     flow = Flow(path, rig.port())
-    assert found(flow) is None
+    assert connection_of(flow) is None
     send(rig, hook, flow, "cS")
-    one = found(flow)
+    one = connection_of(flow)
     assert one is not None
     ends = (one.client, one.client_port, one.virtual, one.virtual_port, one.server, one.server_port)
     key, server = path.row
@@ -83,60 +66,40 @@ def test_udp_has_one_state_and_is_never_active(rig: Rig, hook: Hook, path: Path)
     flow = Flow(path, rig.port())
     for word in ("c", "s", "c"):
         assert send(rig, hook, flow, word) is Action.REDIRECT
-        one = found(flow)
+        one = connection_of(flow)
         assert one is not None
         assert one.state == "UDP"
         assert 299 <= one.expires <= 300
         assert counts(path) == (0, 1)
 
 
-def row_of(flow: Flow) -> int:
-    """The connection's row of `conns`; other tests may use the same port toward other services."""
-    instance = Director().instance()
-    assert instance is not None
-    ends = [
-        int.from_bytes(flow.port.to_bytes(2, "big"), "little"),
-        6,
-        Address.parse(flow.path.client).mapped,
-        Address.parse(flow.path.virtual).mapped,
-    ]
-    high = instance.runtime.load(0, "conn_high")
-    rows = enumerate(instance.conns.rows(0, high, "state", "client_port", "protocol", "client", "virtual"))
-    used = [row for row, (state, *found) in rows if found == ends and state & _abi.CONN_USED]
-    assert len(used) == 1
-    return used[0]
-
-
-@pytest.mark.parametrize("sender", ["client", "server"])
+@pytest.mark.parametrize(
+    ("method", "replied", "sender"),
+    [
+        pytest.param(Method.NAT, False, "client", id="client"),
+        pytest.param(Method.NAT, False, "server", id="server"),
+        pytest.param(Method.ROUTE, False, "alone", id="client alone"),
+        pytest.param(Method.ROUTE, False, "server", id="first reply"),
+        pytest.param(Method.ROUTE, True, "client", id="client after a reply"),
+    ],
+)
 @pytest.mark.parametrize("event", FLAGS)
 @pytest.mark.parametrize("state", TCP_STATES.values())
-def test_every_cell_of_the_table(rig: Rig, state: str, event: str, sender: str) -> None:
+def test_every_cell_of_the_table(rig: Rig, state: str, event: str, method: Method, replied: bool, sender: str) -> None:
     """The connection is put into the state, counted rightly; then a segment comes."""
-    path = alone(rig, TCP4)
+    path = alone(rig, replace(TCP4, method=method))
     flow = Flow(path, rig.port())
     send(rig, Hook.TC, flow, "cS")
+    if replied:
+        send(rig, Hook.TC, flow, "sSA")
     put_into(flow, state)
-    assert send(rig, Hook.TC, flow, sender[0] + FLAGS[event]) is Action.REDIRECT
+    assert send(rig, Hook.TC, flow, ("s" if sender == "server" else "c") + FLAGS[event]) is Action.REDIRECT
     expected = next_state(state, sender[0], FLAGS[event])
     assert expected == TABLE[sender, event, state]
-    one = found(flow)
+    one = connection_of(flow)
     assert one is not None
     assert one.state == expected
     assert counts(path) == ((1, 0) if expected in ACTIVE else (0, 1))
-
-
-def put_into(flow: Flow, state: str) -> None:
-    """Write the state into the row, and move the server's counts with it."""
-    instance = Director().instance()
-    assert instance is not None
-    row = row_of(flow)
-    dest = instance.conns.load(row, "dest")
-    counted = _abi.CONN_ACTIVE if state in ACTIVE else _abi.CONN_INACTIVE
-    if counted == _abi.CONN_INACTIVE:  # it was in SYN_RECV, an active state
-        instance.dests.store(dest, "active", instance.dests.load(dest, "active") - 1)
-        instance.dests.store(dest, "inactive", instance.dests.load(dest, "inactive") + 1)
-    number = {name: value for value, name in _abi.CONN_STATE_NAMES.items()}[f"STATE_{state}"]
-    instance.conns.store(row, "state", _abi.CONN_USED | counted | number)
 
 
 OTHER = replace(TCP4, server="10.2.0.13")
@@ -158,7 +121,7 @@ OPEN = {
 
 
 def server_of(flow: Flow) -> str:
-    one = found(flow)
+    one = connection_of(flow)
     assert one is not None
     return str(one.server)
 
@@ -176,7 +139,7 @@ def test_syn_on_a_connection_that_is_over_is_scheduled_anew(rig: Rig, hook: Hook
         there = Flow(replace(path, server=reached[-1]), flow.port)
         for word in CLOSED[state][1:]:
             send(rig, hook, there, word)
-        one = found(flow)
+        one = connection_of(flow)
         assert one is not None
         assert one.state == state
     assert reached == [OTHER.server, TCP4.server]
@@ -213,7 +176,7 @@ def test_connection_of_a_removed_server_is_dropped_both_ways_and_revived(rig: Ri
     for frame, link in ((flow.request(Shape(flags="A")), "front"), (flow.reply(Shape(flags="SA")), "back")):
         run = rig.run(hook, frame, link)
         assert (run.action, run.verdicts, run.frame) == (Action.DROP, {"DROP_SERVER_REMOVED": 1}, frame)
-    one = found(flow)
+    one = connection_of(flow)
     assert one is not None
     assert one.state in ("SYN_RECV", "UDP")
     with rig.change() as table:
@@ -261,14 +224,6 @@ def test_two_services_with_one_server_port_share_the_reply_key(rig: Rig, hook: H
     )
     request = Shape(flags="A")
     assert not difference(rig.run(hook, Flow(first, port).request(request)).frame, Flow(first, port).to_server(request))
-
-
-@pytest.fixture(scope="module")
-def small() -> Iterator[Rig]:
-    """A director with the smallest table."""
-    rig = Rig(_abi.MIN_CONNS)
-    yield rig
-    rig.close()
 
 
 def test_full_table_keeps_what_it_has_and_refuses_the_rest(small: Rig) -> None:

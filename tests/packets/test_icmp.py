@@ -8,7 +8,7 @@ leaves with the service's address. An error to the server complains about a repl
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from scapy.compat import raw
@@ -28,6 +28,7 @@ from scapy.packet import Packet, Raw
 
 from bpvs.director import Director
 from bpvs.model import Protocol
+from tests.packets.errors import LONG, UNREACHABLE, UNREACHABLE6, WHOLE, Error
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, frame
 from tests.packets.rig import Action, Hook, Rig, mac
 
@@ -42,54 +43,7 @@ PATHS = {
     "udp4": replace(TCP4, protocol=Protocol.UDP),
     "udp6": replace(TCP6, protocol=Protocol.UDP),
 }
-WHOLE = 10_000
-BARE = Shape()
-
-
-@dataclass(frozen=True, slots=True)
-class Error:
-    """An ICMP error: its header, the embedded packet and how many bytes of it, from its IP header on, are embedded."""
-
-    header: Packet
-    inner: Shape
-    embedded: int = WHOLE
-    outer: Shape = BARE
-    from_router: bool = False
-
-    def to_client(self, flow: Flow) -> tuple[bytes, bytes]:
-        """From the server's side: as it arrives, and as it must leave."""
-        path = flow.path
-        seen = flow.packet(self.inner, path.client, flow.port, path.server, path.server_port)
-        sent = flow.packet(self.inner, path.client, flow.port, path.virtual, path.virtual_port)
-        sender = router(path, 2) if self.from_router else path.server
-        arrives = frame(mac(2, 18), mac(2, 1), self._around(seen, sender, path.client, 64), self.outer)
-        left = 64 if flow.is_local else 63
-        return arrives, frame(mac(1, 1), mac(1, 2), self._around(sent, path.virtual, path.client, left), self.outer)
-
-    def to_server(self, flow: Flow) -> tuple[bytes, bytes]:
-        """From the client's side."""
-        path = flow.path
-        seen = flow.packet(self.inner, path.virtual, path.virtual_port, path.client, flow.port)
-        sent = flow.packet(self.inner, path.server, path.server_port, path.client, flow.port)
-        sender = router(path, 1) if self.from_router else path.client
-        arrives = frame(mac(1, 2), mac(1, 1), self._around(seen, sender, path.virtual, 64), self.outer)
-        return arrives, frame(mac(2, 1), path.server_mac, self._around(sent, sender, path.server, 63), self.outer)
-
-    def _around(self, inner: Packet, src: str, dst: str, ttl: int) -> Packet:
-        ip: Packet = IPv6(src=src, dst=dst, hlim=ttl) if ":" in src else IP(src=src, dst=dst, ttl=ttl, **self.outer.ip)
-        if self.outer.extensions is not None:
-            ip /= self.outer.extensions
-        return ip / self.header / Raw(raw(inner)[: self.embedded])
-
-
-def router(path: Path, link: int) -> str:
-    return f"fd0{link}::254" if path.is_ipv6 else f"10.{link}.0.254"
-
-
 NOPS = {"options": [IPOption_NOP()] * 8}
-LONG = Shape(flags="PA", ttl=61, payload=bytes(range(200)))
-UNREACHABLE = ICMP(type=3, code=3)
-UNREACHABLE6 = ICMPv6DestUnreach(code=4)
 
 # name, error for IPv4
 ERRORS4 = (

@@ -7,12 +7,11 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from scapy.layers.inet import IPOption_NOP, IPOption_RR
-from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, PadN
 
 from bpvs.model import Protocol
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference
 from tests.packets.rig import Action, Hook, Rig
+from tests.packets.shapes import rows_for
 
 pytestmark = pytest.mark.root
 
@@ -29,63 +28,7 @@ PATHS = {
     "udp6 other port": replace(TCP6, protocol=Protocol.UDP, virtual_port=81, server_port=8081),
 }
 
-ALL = tuple(PATHS)
-IPV4 = tuple(name for name in PATHS if not PATHS[name].is_ipv6)
-IPV6 = tuple(name for name in PATHS if PATHS[name].is_ipv6)
-TCP = tuple(name for name in PATHS if PATHS[name].protocol is Protocol.TCP)
-UDP = tuple(name for name in PATHS if PATHS[name].protocol is Protocol.UDP)
-
-PAD = PadN(optdata=bytes(4))
-OPTIONS = {"options": [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 2)), ("NOP", None), ("WScale", 7)]}
-FULL = {"options": [("Experiment", (0xF989, bytes(34)))], "urgptr": 9, "window": 1, "seq": 2**32 - 1, "ack": 7}
-
-# name, the paths it is tried on, the packet
-SHAPES = (
-    ("bare", ALL, Shape()),
-    ("payload", ALL, Shape(payload=b"GET / HTTP/1.0\r\n\r\n")),
-    ("odd payload", ALL, Shape(payload=b"odd")),
-    ("payload of ones", ALL, Shape(payload=b"\xff" * 64)),
-    ("full size", ALL, Shape(payload=bytes(range(250)) * 5)),
-    ("padding of Ethernet", ALL, Shape(payload=b"xy", padding=b"\0\1\2\3\4\5")),
-    ("last but one hop", ALL, Shape(ttl=2)),
-    ("greatest TTL", ALL, Shape(ttl=255)),
-    ("TCP options of a SYN", TCP, Shape(transport=OPTIONS)),
-    ("TCP header of 60 bytes", TCP, Shape(transport=FULL, payload=b"urgent data")),
-    ("every flag but RST and FIN", TCP, Shape(flags="SAUECP")),
-    ("UDP without checksum", UDP, Shape(transport={"chksum": 0}, payload=b"no checksum")),
-    ("TOS, ID and DF", IPV4, Shape(ip={"tos": 0xB9, "id": 0xFFFF, "flags": "DF"})),
-    ("one IP option", IPV4, Shape(ip={"options": [IPOption_NOP()]}, payload=b"options")),
-    (
-        "IP header of 60 bytes",
-        IPV4,
-        Shape(ip={"options": [IPOption_RR(length=39, routers=["0.0.0.0"] * 9)]}, payload=b"x"),
-    ),
-    ("class and flow label", IPV6, Shape(ip={"tc": 0xB9, "fl": 0xFFFFF})),
-    ("hop-by-hop options", IPV6, Shape(extensions=IPv6ExtHdrHopByHop(options=[PAD]))),
-    (
-        "destination options",
-        IPV6,
-        Shape(extensions=IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(60))]), payload=b"far"),
-    ),
-    ("routing header, used up", IPV6, Shape(extensions=IPv6ExtHdrRouting(segleft=0, addresses=["fd0f::1"]))),
-    (
-        "three extension headers",
-        IPV6,
-        Shape(extensions=IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / IPv6ExtHdrRouting(segleft=0), payload=b"3"),
-    ),
-    (
-        "five extension headers",
-        IPV6,
-        Shape(
-            extensions=IPv6ExtHdrHopByHop()
-            / IPv6ExtHdrDestOpt()
-            / IPv6ExtHdrDestOpt()
-            / IPv6ExtHdrDestOpt()
-            / IPv6ExtHdrDestOpt()
-        ),
-    ),
-)
-ROWS = [pytest.param(PATHS[path], shape, id=f"{name}, {path}") for name, paths, shape in SHAPES for path in paths]
+ROWS = rows_for(PATHS)
 
 
 @pytest.fixture(autouse=True)

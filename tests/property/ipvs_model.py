@@ -131,7 +131,7 @@ TIMEOUTS = {
     "SYNACK": 120,
 }
 ACTIVE = {"ESTABLISHED", "SYN_SENT", "SYN_RECV", "SYNACK"}
-SENDERS = {"c": "client", "s": "server"}
+SENDERS = {"c": "client", "s": "server", "a": "alone"}
 
 
 def _read_table() -> dict[tuple[str, str, str], str]:
@@ -157,8 +157,11 @@ def event(flags: str) -> str:
 
 
 def next_state(state: str | None, sender: str, flags: str) -> str | None:
-    """The state of a connection (None: there is none) after a segment of "c" or "s"; conn_reuse_mode 1."""
-    opens = sender == "c" and event(flags) == "SYN"
+    """The state of a connection (None: there is none) after a segment; conn_reuse_mode 1.
+
+    `sender`: "c" or "s", or "a" for the client of DR and TUN as long as no reply was seen.
+    """
+    opens = sender in "ca" and event(flags) == "SYN"
     if state is None or (opens and state in ("TIME_WAIT", "CLOSE")):
         return TABLE["client", "SYN", "NONE"] if opens else None
     return TABLE[SENDERS[sender], event(flags), state]

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpvs.director import Director
+from bpvs.model import Method
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone
+from tests.packets.listing import connection_of, counts
 from tests.packets.rig import Hook, Rig
 from tests.property.ipvs_model import ACTIVE, GOLDEN, TABLE, TIMEOUTS, next_state
 
@@ -34,15 +36,8 @@ def send(rig: Rig, hook: Hook, flow: Flow, sender: str, flags: str) -> None:
 
 def state_of(flow: Flow) -> tuple[str | None, float]:
     """State and seconds left."""
-    for one in Director().connections():
-        if one.client_port == flow.port and str(one.virtual) == flow.path.virtual:
-            return one.state, one.expires
-    return None, 0
-
-
-def counts(path: Path) -> tuple[int, int]:
-    (found,) = Director().status()[path.key].servers.values()
-    return found.active, found.inactive
+    one = connection_of(flow)
+    return (one.state, one.expires) if one else (None, 0)
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -70,15 +65,21 @@ def test_recorded_conversations(rig: Rig, hook: Hook, path: Path) -> None:
         assert counts(path) == (active, inactive), walk
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(conversation=st.lists(words, max_size=12), hooks=st.lists(st.sampled_from(Hook), min_size=13, max_size=13))
-def test_any_conversation(rig: Rig, conversation: list[tuple[str, str]], hooks: list[Hook]) -> None:
-    """Also when XDP and TC take turns."""
-    path = alone(rig, TCP4)
-    flow, state = Flow(path, rig.port()), None
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from((Method.NAT, Method.ROUTE)),
+    conversation=st.lists(words, max_size=12),
+    hooks=st.lists(st.sampled_from(Hook), min_size=13, max_size=13),
+)
+def test_any_conversation(rig: Rig, method: Method, conversation: list[tuple[str, str]], hooks: list[Hook]) -> None:
+    """Also when XDP and TC take turns. Of DR the client's segments alone decide until the first reply."""
+    path = alone(rig, replace(TCP4, method=method))
+    flow, state, is_alone = Flow(path, rig.port()), None, method is Method.ROUTE
     for hook, (sender, flags) in zip(hooks, [("c", "S"), *conversation], strict=False):
         send(rig, hook, flow, sender, flags)
-        state = next_state(state, sender, flags)
+        is_new = sender == "c" and "S" in flags and "R" not in flags and state in ("TIME_WAIT", "CLOSE")
+        is_alone = sender == "c" and (is_alone or (is_new and method is Method.ROUTE))
+        state = next_state(state, "a" if is_alone else sender, flags)
         shown, expires = state_of(flow)
         assert shown == state
         assert state is not None
@@ -87,4 +88,4 @@ def test_any_conversation(rig: Rig, conversation: list[tuple[str, str]], hooks: 
 
 
 def test_table_is_whole() -> None:
-    assert len(TABLE) == 2 * 5 * 11
+    assert len(TABLE) == 3 * 5 * 11
