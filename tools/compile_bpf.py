@@ -55,6 +55,7 @@ SHIPPED = (
     Program("director_xdp", "director.bpf.c", ("HOOK_XDP",)),
     Program("director_tc", "director.bpf.c", ("HOOK_TC",)),
     Program("housekeeper", "housekeeper.bpf.c"),
+    Program("realserver", "realserver.bpf.c"),
 )
 
 

@@ -22,6 +22,7 @@ VERBS = {
     "up": Verb("bpvs.cli.up", "load the data plane and attach it to this namespace's interfaces"),
     "down": Verb("bpvs.cli.down", "detach and unload it; nothing of ours stays behind"),
     "status": Verb("bpvs.cli.status", "what is loaded and where it is attached"),
+    "realserver": Verb("bpvs.cli.realserver", "virtual addresses, tunnel ends and TOA on a machine behind a director"),
     "doctor": Verb("bpvs.cli.doctor", "what this host offers and lacks, each with the fix"),
     "demo": Verb("bpvs.cli.demo", "the LVS tutorial in network namespaces, then removed"),
 }
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def usage() -> str:
     """The help of `bpvs` itself: every verb in one line."""
-    lines = [f"  bpvs {name:8} {verb.summary}" for name, verb in VERBS.items()]
+    lines = [f"  bpvs {name:10} {verb.summary}" for name, verb in VERBS.items()]
     return "\n".join(
         [
             "Usage: bpvs VERB [option ...]",

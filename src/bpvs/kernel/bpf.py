@@ -13,7 +13,7 @@ _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64"
 
 _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _MAP_DELETE_ELEM, _MAP_GET_NEXT_KEY = 1, 2, 3, 4
 _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN, _OBJ_GET_INFO_BY_FD = 6, 7, 10, 15
-_MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH = 24, 26
+_MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH, _LINK_CREATE = 24, 26, 28
 
 BPF_ANY = 0
 BPF_NOEXIST = 1
@@ -63,6 +63,12 @@ def open_pin(path: str) -> int:
     """A file descriptor, close-on-exec, of the map or program pinned at path; OSError (ENOENT if nothing is)."""
     name = _buffer(os.fsencode(path) + b"\0")
     call(_OBJ_GET, _PIN.pack(_address(name), 0, 0, 0))
+    return _returned[0]
+
+
+def link(program: int, target: int, attach_type: int) -> int:
+    """Attach a program to a target (a cgroup's folder) as long as the descriptor returned, or a pin of it, lives."""
+    call(_LINK_CREATE, struct.pack("=IIII", program, target, attach_type, 0))
     return _returned[0]
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 NLM_F_REQUEST = 0x1
+NLM_F_ACK = 0x4
+NLM_F_REPLACE = 0x100
+NLM_F_EXCL = 0x200
+NLM_F_CREATE = 0x400
 NLM_F_DUMP = 0x300
 NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR = 2
@@ -90,6 +94,12 @@ class RouteSocket:
             _raise_error(answer, body)
             return body
         raise OSError(errno.EIO, "rtnetlink gave an empty answer")
+
+    def change(self, kind: int, flags: int, payload: bytes) -> None:
+        """Have the kernel do what a request says; `flags`: NLM_F_CREATE and the like. OSError if it refuses."""
+        self._send(kind, NLM_F_REQUEST | NLM_F_ACK | flags, payload)
+        for answer, _flags, body in messages(self._socket.recv(_RECEIVE_BYTES)):
+            _raise_error(answer, body)
 
     def dump(self, kind: int, payload: bytes) -> list[bytes]:
         """The payloads of a whole dump, read again when the kernel says that it changed meanwhile."""

@@ -29,3 +29,10 @@ def has_filters(index: int) -> bool:
             route.dump(RTM_GETTFILTER, _TCMSG.pack(0, index, 0, parent, 0))
             for parent in (_CLSACT_INGRESS, _CLSACT_EGRESS)
         )
+
+
+def ingress_handles(index: int) -> set[int]:
+    """The handles of all filters at the clsact qdisc's ingress of this interface."""
+    with RouteSocket() as route:
+        bodies = route.dump(RTM_GETTFILTER, _TCMSG.pack(0, index, 0, _CLSACT_INGRESS, 0))
+    return {_TCMSG.unpack_from(body)[2] for body in bodies} - {0}
