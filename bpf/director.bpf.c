@@ -77,6 +77,8 @@ static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct
 		in.src = &dest->tunnel.source;
 	if (conn->method != METHOD_NAT) /* IPVS too sends these whether the host forwards or not */
 		in.from = LOOPBACK_IFINDEX;
+	if (conn->method == METHOD_FULLNAT) /* the server's reply was addressed to the director itself */
+		out.from = LOOPBACK_IFINDEX;
 	return hop_refresh(ctx, pkt, pkt->direction == DIR_IN ? &in : &out, hop);
 }
 
