@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Iterable, Sequence
 
+from bpvs.director import siding
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP, Instance
 from bpvs.kernel.libbpf import Libbpf
@@ -48,16 +49,19 @@ def attach(instance: Instance, names: Sequence[str] | None, mode: str) -> None:
     _attach_links(instance, library, wanted, mode)
     for index in _known(instance).keys() - {link.index for link in wanted}:
         _detach_link(instance, library, index)
+    siding.ensure(instance, library, HANDLE, PRIORITY)
     ensure_sysctls(instance)
 
 
 def attach_new(instance: Instance) -> None:
-    """Attach to interfaces that appeared since the last look, in the mode that was chosen."""
+    """Attach to interfaces that appeared since the last look, in the mode that was chosen; mend the siding."""
     ensure_sysctls(instance)
+    present = links()
+    if not siding.stands(instance, present):
+        siding.ensure(instance, Libbpf(), HANDLE, PRIORITY)
     if instance.settings.load(0, "restricted"):
         return
     known = _known(instance)
-    present = links()
     attachments = instance.attachments
     for index in known.keys() - {link.index for link in present}:
         del attachments[_WORD.pack(index)]
@@ -68,7 +72,8 @@ def attach_new(instance: Instance) -> None:
 
 
 def detach_all(instance: Instance) -> None:
-    """Take the programs from every interface, with the qdiscs and settings that are ours."""
+    """Take the programs from every interface, with the siding, the qdiscs and the settings that are ours."""
+    siding.remove(instance)
     library = Libbpf()
     for index in _known(instance):
         _detach_link(instance, library, index)
@@ -115,10 +120,17 @@ def _wanted(names: Sequence[str] | None) -> list[Link]:
     by_name = {link.name: link for link in possible}
     for name in names:
         if name not in by_name:
-            known = any(link.name == name for link in present)
-            why = "cannot be attached to: not Ethernet, or a port of a bridge or bond" if known else "does not exist"
+            why = _why_not(name, present)
             raise DirectorError(f"interface {name!r} {why}; there are {', '.join(by_name)}")
     return [link for link in possible if link.is_loopback or link.name in names]
+
+
+def _why_not(name: str, present: Iterable[Link]) -> str:
+    for link in present:
+        if link.name == name:
+            reason = "BPVS's own siding" if link.is_siding else "not Ethernet, or a port of a bridge or bond"
+            return f"cannot be attached to: {reason}"
+    return "does not exist"
 
 
 def _known(instance: Instance) -> dict[int, int]:

@@ -3,17 +3,12 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import struct
 
-# The C module below socket: it is on the start-up path of ipvsadm.
-from _socket import AF_INET, SOCK_CLOEXEC, SOCK_DGRAM, socket
+from bpvs.net import ethtool
 
-_SIOCETHTOOL = 0x8946
-_ETHTOOL_GDRVINFO = 0x3
+_GDRVINFO = 0x3
 _DRVINFO_BYTES = 196
-_IFREQ = struct.Struct("16sP16x")
 
 # Drivers with XDP including XDP_REDIRECT in mainline 6.1. veth is not here on purpose: frames of a local stack carry
 # unfinished checksums there and a redirected frame needs a program or GRO on the peer, so TC serves it better.
@@ -32,16 +27,11 @@ def driver(name: str) -> str:
 
     ETHTOOL_GDRVINFO of include/uapi/linux/ethtool.h.
     """
-    answer = array.array("B", struct.pack("=I", _ETHTOOL_GDRVINFO) + bytes(_DRVINFO_BYTES - 4))
-    request = _IFREQ.pack(name.encode("utf-8", "surrogateescape"), answer.buffer_info()[0])
-    probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC)
     try:
-        fcntl.ioctl(probe.fileno(), _SIOCETHTOOL, request)
+        answer = ethtool.ask(name, struct.pack("=I", _GDRVINFO) + bytes(_DRVINFO_BYTES - 4))
     except OSError:
         return ""
-    finally:
-        probe.close()
-    return bytes(answer[4:36]).split(b"\0", 1)[0].decode("ascii", "replace")
+    return ethtool.text(answer[4:36])
 
 
 def has_native_xdp(driver_name: str) -> bool:

@@ -18,6 +18,7 @@ _IFLA_ADDRESS = 1
 _IFLA_IFNAME = 3
 _IFLA_MTU = 4
 _IFLA_LINK = 5
+_IFLA_QDISC = 6
 _IFLA_MASTER = 10
 _IFLA_LINKINFO = 18
 _IFLA_XDP = 43
@@ -32,6 +33,8 @@ _XDP_MODES = {0: "", 1: "native", 2: "generic", 3: "offload", 4: "multi"}
 _COLLECTING_MASTERS = frozenset({"bridge", "bond", "team", "openvswitch", "hsr", "batadv"})
 # ifb hands packets back to the interface that they came from.
 _MIRROR_KINDS = frozenset({"ifb"})
+# The two ends of the siding (net/siding.py) are known by their addresses, which nothing else has.
+SIDING_MACS = (bytes.fromhex("024250565301"), bytes.fromhex("024250565302"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Link:
 
     `master` and `lower` are interface indexes or 0; `kind` is the IFLA_INFO_KIND ("veth", "bridge", ...; "" for
     hardware and loopback); `flags` are IFF_*, `arp_type` ARPHRD_*; `mtu` in bytes; `xdp_mode` is "", native, generic,
-    offload or multi and `xdp_program` the id of the program that is attached, or 0.
+    offload or multi and `xdp_program` the id of the program that is attached, or 0; `qdisc` the kind of the queueing
+    discipline at the root ("noqueue", "tbf", ...).
     """
 
     index: int
@@ -54,6 +58,7 @@ class Link:
     mtu: int
     xdp_mode: str
     xdp_program: int
+    qdisc: str = ""
 
     @property
     def is_up(self) -> bool:
@@ -70,6 +75,11 @@ class Link:
         """Whether frames begin with an Ethernet header, as those of veth, bridge and hardware do."""
         return self.arp_type == ARPHRD_ETHER
 
+    @property
+    def is_siding(self) -> bool:
+        """Whether it is an end of BPVS's own siding."""
+        return self.kind == "veth" and self.mac in SIDING_MACS
+
     def is_port(self, all_links: Iterable[Link]) -> bool:
         """Whether a bridge, bond, team or the like collects what this link receives (a VRF does not)."""
         return self.master != 0 and any(
@@ -85,13 +95,13 @@ def links() -> list[Link]:
 
 
 def attachable(all_links: Iterable[Link]) -> list[Link]:
-    """The links that a director listens on: lo and every Ethernet link whose packets no master collects."""
+    """The links that bring packets to a director: lo and every Ethernet link whose packets no master collects."""
     known = list(all_links)
-    return [
-        link
-        for link in known
-        if link.is_loopback or (link.is_ethernet and link.kind not in _MIRROR_KINDS and not link.is_port(known))
-    ]
+    return [link for link in known if link.is_loopback or (_brings_frames(link) and not link.is_port(known))]
+
+
+def _brings_frames(link: Link) -> bool:
+    return link.is_ethernet and link.kind not in _MIRROR_KINDS and not link.is_siding
 
 
 def _parse(body: bytes) -> Link:
@@ -111,6 +121,7 @@ def _parse(body: bytes) -> Link:
         mtu=number(found.get(_IFLA_MTU)),
         xdp_mode=_XDP_MODES.get(number(xdp.get(_IFLA_XDP_ATTACHED)), "unknown"),
         xdp_program=number(xdp.get(_IFLA_XDP_PROG_ID)),
+        qdisc=_text(found.get(_IFLA_QDISC)),
     )
 
 
