@@ -113,7 +113,7 @@ def test_used_up_ttl(rig: Rig, hook: Hook, path: Path) -> None:
 @HOOKS
 @pytest.mark.parametrize("path", GUE.values(), ids=GUE)
 def test_source_port_of_gue_tells_flows_apart(rig: Rig, hook: Hook, path: Path) -> None:
-    seen = []
+    seen: list[int] = []
     for flow in [Flow(path, rig.port()) for _ in range(12)]:
         ports = {Outer.of(rig.run(again, flow.request(Shape())).frame).port for again in (hook, *Hook)}
         assert len(ports) == 1
@@ -149,7 +149,7 @@ def test_spread_of_outer_sources(rig: Rig, hook: Hook, path: Path) -> None:
     outside = ":" in path.server
     prefix, network = ("fd0a::", "fd0a::/120") if outside else ("10.13.5.0", "10.13.5.0/24")
     flows = [Flow(path, rig.port()) for _ in range(12)]
-    seen = []
+    seen: list[str] = []
     with spread("spread_ipv6" if outside else "spread_ipv4", prefix, 0xFF):
         for flow in flows:
             arrives = flow.request(Shape(payload=b"spread"))
