@@ -109,6 +109,12 @@ static __always_inline void listen_no_more(struct bpf_sock_ops *ctx)
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG);
 }
 
+/* The first data may have passed by unseen: segments that the kernel predicts are not shown to us. */
+static __always_inline bool toa_is_over(struct bpf_sock_ops *ctx)
+{
+	return ctx->bytes_received || toa_learn(ctx) || segment_has_data(ctx);
+}
+
 SEC("sockops")
 int toa_learn_peer(struct bpf_sock_ops *ctx)
 {
@@ -116,7 +122,7 @@ int toa_learn_peer(struct bpf_sock_ops *ctx)
 		return 1;
 	if (ctx->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB && !toa_learn(ctx) && !segment_has_data(ctx))
 		listen_on(ctx);
-	else if (ctx->op == BPF_SOCK_OPS_PARSE_HDR_OPT_CB && (toa_learn(ctx) || segment_has_data(ctx)))
+	else if (ctx->op == BPF_SOCK_OPS_PARSE_HDR_OPT_CB && toa_is_over(ctx))
 		listen_no_more(ctx);
 	return 1;
 }
