@@ -15,6 +15,7 @@
 #include "bpvs/conn.h"
 #include "bpvs/nexthop.h"
 #include "bpvs/schedule.h"
+#include "bpvs/handshake.h"
 #include "bpvs/forward/nat.h"
 #include "bpvs/forward/route.h"
 #include "bpvs/forward/tun.h"
@@ -22,19 +23,27 @@
 #include "bpvs/answer.h"
 #include "bpvs/stats.h"
 
+/* May this packet put a new connection in the place of one that is over? */
+static __always_inline bool replaces(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn)
+{
+	if (pkt->direction != DIR_IN || pkt->is_error || !conn_is_over(conn))
+		return false;
+	return packet_opens(pkt) || (conn->state & CONN_SYNPROXY && synproxy_opens(ctx, pkt));
+}
+
 /* The packet's connection, old or new; NULL with the verdict for a packet that has none. */
-static __always_inline struct conn *connection_of(struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
 {
 	struct conn *conn = conn_find(pkt);
 
-	if (conn && pkt->direction == DIR_IN && !pkt->is_error && packet_opens(pkt) && conn_is_over(conn)) {
+	if (conn && replaces(ctx, pkt, conn)) {
 		struct flow *flow = bpf_map_lookup_elem(&flows, &pkt->key);
 
 		if (flow)
 			conn_end(conn, flow->slot);
 		conn = NULL;
 	}
-	return conn ? conn : conn_new(pkt, verdict);
+	return conn ? conn : conn_new(ctx, pkt, verdict);
 }
 
 /*
@@ -65,21 +74,6 @@ static __always_inline bool is_tunnelled(const struct packet *pkt, const struct 
 static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn *conn, struct lane *lane)
 {
 	return pkt->direction == DIR_IN ? &lane->hop : &conn->back;
-}
-
-static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
-				       struct hop *hop)
-{
-	struct way out = { &conn->virtual, &conn->client, ctx->ingress_ifindex };
-	struct way in = { &conn->local, &conn->server, ctx->ingress_ifindex };
-
-	if (conn->method == METHOD_TUNNEL)
-		in.src = &dest->tunnel.source;
-	if (conn->method != METHOD_NAT) /* IPVS too sends these whether the host forwards or not */
-		in.from = LOOPBACK_IFINDEX;
-	if (conn->method == METHOD_FULLNAT) /* the server's reply was addressed to the director itself */
-		out.from = LOOPBACK_IFINDEX;
-	return hop_refresh(ctx, pkt, pkt->direction == DIR_IN ? &in : &out, hop);
 }
 
 /* Bytes of the largest IP packet that this one leaves as. */
@@ -139,6 +133,20 @@ static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, s
 	return FORWARDED;
 }
 
+/* Tells a server of FullNAT who the client is. Only finished packets can be told: others take a turn round the siding. */
+static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+					     struct settings *settings, int *action)
+{
+	if (!toa_wanted(pkt, conn, longest(ctx, pkt)))
+		return FORWARDED;
+	if (pkt->is_finished || !hook_is_unfinished(ctx, pkt))
+		return toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
+	if (!settings->siding_done)
+		return FORWARDED;
+	*action = hook_finish(ctx, pkt, settings);
+	return HOLD_FINISH;
+}
+
 /* To another host. */
 static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					 struct lane *lane, struct settings *settings, int *action)
@@ -153,12 +161,14 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 		return verdict;
 	if (!fits(ctx, pkt, conn, dest, hop))
 		return DROP_TOO_BIG;
+	verdict = announce(ctx, pkt, conn, settings, action);
+	if (verdict)
+		return verdict;
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
 		return DROP_NO_ROOM;
-	if (hop->ifindex)
-		*action = hook_send(ctx, hop);
-	if (pkt->neighbour.ifindex)
-		*action = hook_send_neighbour(ctx, pkt->neighbour.ifindex, &pkt->neighbour.via);
+	if (pkt->is_opening)
+		hook_hold_copy(ctx, settings);
+	*action = hop_send(ctx, pkt, hop);
 	return FORWARDED;
 }
 
@@ -169,33 +179,39 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, s
 	struct conn *conn;
 	struct dest *dest;
 	struct lane *lane;
+	bool is_done = false;
 
 	verdict = parse(ctx, pkt);
 	if (verdict)
 		return verdict;
 	if (!service_any(pkt, settings))
 		return PASS_IDLE;
-	conn = connection_of(pkt, &verdict);
+	conn = connection_of(ctx, pkt, &verdict);
 	if (!conn)
 		return verdict;
 	dest = dest_of(conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane)
 		return DROP_SERVER_REMOVED;
+	if (conn->state & CONN_SYNPROXY) {
+		verdict = handshake_step(ctx, pkt, conn, dest, lane, action, &is_done);
+		if (verdict || is_done)
+			return verdict;
+	}
 	if (ends_here(pkt, conn, dest))
 		return deliver(ctx, pkt, conn, dest, lane, settings, action);
 	return send(ctx, pkt, conn, dest, lane, settings, action);
 }
 
-static __always_inline enum verdict admit(hook_ctx *ctx, const struct settings *settings)
+static __always_inline enum verdict admit(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	if (!settings || !(settings->services_ipv4 | settings->services_ipv6))
+	if (!(settings->services_ipv4 | settings->services_ipv6))
 		return PASS_IDLE;
-	return hook_admit(ctx);
+	return pkt->is_finished ? FORWARDED : hook_admit(ctx);
 }
 
 /* A packet that is not forwarded: counted, and answered where its sender ought to know. */
-static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdict verdict)
+static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdict verdict, int action)
 {
 	bool answer = is_answered(pkt, verdict);
 
@@ -204,22 +220,67 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdic
 		answer = false;
 	}
 	count_verdict(verdict);
+	if (verdict >= HOLD_FINISH)
+		return action;
+	if (verdict == ANSWER_COOKIE)
+		return synproxy_greet(ctx, pkt) ? hook_return(ctx, pkt) : hook_action(DROP_NO_ROOM);
+	if (verdict == ANSWER_RESET)
+		return answer_allowed() && synproxy_reset(ctx, pkt) ? hook_return(ctx, pkt)
+								    : hook_action(DROP_HANDSHAKE);
 	return answer && answer_write(ctx, pkt, verdict) ? answer_send(ctx, pkt) : hook_action(verdict);
+}
+
+/* A SYN that waited in the siding goes to its server once more when its time has come; until the server has answered. */
+static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+{
+	struct lane *lane;
+	struct conn *conn;
+	struct dest *dest;
+	bool is_due;
+
+	if (parse(ctx, pkt))
+		return hook_action(DROP_HANDSHAKE);
+	conn = handshake_of_syn(pkt);
+	if (!conn)
+		return hook_action(DROP_HANDSHAKE);
+	dest = dest_of(conn);
+	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
+	if (!dest || !lane)
+		return hook_action(DROP_SERVER_REMOVED);
+	is_due = handshake_is_due(conn);
+	if (!is_due)
+		return hook_hold(ctx, settings);
+	count_verdict(HOLD_SYN);
+	hook_hold_copy(ctx, settings);
+	pkt->direction = DIR_IN;
+	pkt->from = LOOPBACK_IFINDEX;
+	if (!hop_is_fresh(&lane->hop) && hop_ask(ctx, pkt, conn, dest, &lane->hop))
+		return hook_action(DROP_NO_ROUTE);
+	return hop_send(ctx, pkt, &lane->hop);
 }
 
 static __always_inline int direct(hook_ctx *ctx)
 {
 	struct settings *settings = settings_get();
-	struct packet pkt = { .from_local_client = hook_from_local_client(ctx) };
-	enum verdict verdict;
 	int action = hook_action(DROP_NO_ROUTE);
+	struct packet pkt = {};
+	enum verdict verdict;
 
-	verdict = admit(ctx, settings);
+	if (!settings)
+		return hook_action(PASS_IDLE);
+	pkt.from = hook_from(ctx, settings);
+	pkt.is_finished = hook_is_finished(ctx, settings);
+	pkt.from_local_client = !pkt.is_finished && pkt.from == LOOPBACK_IFINDEX;
+	if (hook_has_waited(ctx, settings)) {
+		hook_pull(ctx);
+		return resume(ctx, &pkt, settings);
+	}
+	verdict = admit(ctx, &pkt, settings);
 	if (!verdict) {
 		hook_pull(ctx);
 		verdict = balance(ctx, &pkt, settings, &action);
 	}
-	return verdict ? refuse(ctx, &pkt, verdict) : action;
+	return verdict ? refuse(ctx, &pkt, verdict, action) : action;
 }
 
 #ifdef HOOK_XDP

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The housekeeper: what happens without a packet. Two kernel timers, started once when the instance is loaded; they run
+ * The housekeeper: what happens without a packet. Three kernel timers, started once when the instance is loaded; they run
  * as long as the map `clocks` is pinned, with no process alive.
  *
  *	expire    walks over all connections about once a second and ends those whose time is over
  *	estimate  brings the rates up to date every two seconds, an eighth of the servers at a time
+ *	secret    replaces the older of the two secrets of SYN cookies every minute
  */
 #include "bpvs/packet.h"
 #include "bpvs/conn.h"
+#include "bpvs/cookie.h"
 #include "bpvs/estimate.h"
 #include "bpvs/expire.h"
 #include "bpvs/maps.h"
@@ -17,6 +19,7 @@
 enum clock {
 	CLOCK_EXPIRE,
 	CLOCK_ESTIMATE,
+	CLOCK_SECRET,
 	CLOCK_COUNT,
 };
 
@@ -87,14 +90,26 @@ static int on_estimate(void *map, __u32 *key, struct clock_value *clock)
 	return 0;
 }
 
+static int on_secret(void *map, __u32 *key, struct clock_value *clock)
+{
+	(void)map, (void)key;
+	cookie_renew();
+	bpf_timer_start(&clock->timer, COOKIE_PERIOD, 0);
+	return 0;
+}
+
 /* Run once, by the loader. */
 SEC("tc")
 int start_clocks(struct __sk_buff *ctx)
 {
-	__u32 expire = CLOCK_EXPIRE, estimate = CLOCK_ESTIMATE;
+	__u32 expire = CLOCK_EXPIRE, estimate = CLOCK_ESTIMATE, secret = CLOCK_SECRET;
 	struct clock_value *clock;
 
 	(void)ctx;
+	clock = bpf_map_lookup_elem(&clocks, &secret);
+	if (!clock || bpf_timer_init(&clock->timer, &clocks, CLOCK_MONOTONIC) ||
+	    bpf_timer_set_callback(&clock->timer, on_secret) || bpf_timer_start(&clock->timer, COOKIE_PERIOD, 0))
+		return 1;
 	clock = bpf_map_lookup_elem(&clocks, &expire);
 	if (!clock || bpf_timer_init(&clock->timer, &clocks, CLOCK_MONOTONIC) ||
 	    bpf_timer_set_callback(&clock->timer, on_expire) || bpf_timer_start(&clock->timer, 0, 0))

@@ -89,6 +89,9 @@ enum conn_bits {
 	CONN_USED = 1 << 10,         /* without: the row holds no connection */
 	CONN_LOCAL_CLIENT = 1 << 11, /* client is a socket of the director */
 	CONN_TWO_WAY = 1 << 12,      /* replies come through the director too */
+	CONN_TOA = 1 << 13,          /* the server is yet to be told the client's address */
+	CONN_SYNPROXY = 1 << 14,     /* sequence numbers are translated */
+	CONN_PENDING = 1 << 15,      /* the server has not answered our SYN */
 };
 
 /* numbers of the kernel's IP_VS_CONN_F_*; FullNAT's is Alibaba's */
@@ -116,10 +119,10 @@ struct conn {
 	__be16 local_port;
 	__be16 server_port;
 	__u8 protocol;
-	__u8 method; /* enum method */
-	__s8 scale;  /* the server's window scale less the one that the client knows */
-	__u8 pad;
-	struct hop back; /* next hop toward the client */
+	__u8 method;       /* enum method */
+	__s8 scale;        /* the server's window scale less the one that the client knows */
+	__u8 client_scale; /* the client's window scale, where the server knows of none */
+	struct hop back;   /* next hop toward the client */
 	struct address client;
 	struct address virtual;
 	struct address local;
@@ -159,6 +162,7 @@ struct lane {
 
 enum plan_flags {
 	PLAN_SYNPROXY = 1, /* clients are asked for a cookie first */
+	PLAN_SERVES = 2,   /* some server has a weight above 0 */
 };
 
 /*
@@ -300,6 +304,9 @@ struct runtime {
 	__u32 estimate;      /* next eighth of the rows to estimate */
 	__u32 answers;       /* ICMP errors sent in this second */
 	__u64 answers_since; /* ns of CLOCK_MONOTONIC */
+	__u64 secret[2][2];  /* of cookies of even and odd age */
+	__u32 secret_age;    /* counts the secrets; the current one is secret[secret_age & 1] */
+	__u32 pad;
 };
 
 /* What an interface carries of ours. */
@@ -354,8 +361,16 @@ enum verdict {
 	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
+	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
-	VERDICT_COUNT = 64,
+	/* turned into an answer, or held */
+	ANSWER_COOKIE = 64, /* SYNPROXY: a SYN, answered with a cookie */
+	ANSWER_RESET = 65,  /* SYNPROXY: no valid cookie, answered with RST as often as is allowed */
+	ANSWER_SERVER = 66, /* SYNPROXY: the server's SYN, ACK, answered for the client */
+	HOLD_FINISH = 80,   /* sent round by the siding to have its checksum finished */
+	HOLD_SYN = 81,      /* SYNPROXY: a SYN to a server that has not answered, in the siding */
+
+	VERDICT_COUNT = 96,
 };
 
 #endif

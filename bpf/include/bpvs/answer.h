@@ -26,6 +26,21 @@ static __always_inline bool is_answered(const struct packet *pkt, enum verdict v
 	return verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG;
 }
 
+/* Is another answer of the director's within its limit? */
+static __always_inline bool answer_allowed(void)
+{
+	struct runtime *runtime = runtime_get();
+	__u64 now = clock_ns();
+
+	if (!runtime)
+		return false;
+	if (now - runtime->answers_since > NS_PER_S) {
+		runtime->answers_since = now;
+		runtime->answers = 0;
+	}
+	return __sync_fetch_and_add(&runtime->answers, 1) < ANSWERS_PER_SECOND;
+}
+
 #ifdef HOOK_XDP
 static __always_inline bool answer_write(hook_ctx *ctx, struct packet *pkt, enum verdict verdict)
 {
@@ -50,20 +65,6 @@ struct answer_ipv6 {
 	struct ipv6hdr ip;
 	struct icmp_header icmp;
 };
-
-static __always_inline bool answer_allowed(void)
-{
-	struct runtime *runtime = runtime_get();
-	__u64 now = clock_ns();
-
-	if (!runtime)
-		return false;
-	if (now - runtime->answers_since > NS_PER_S) {
-		runtime->answers_since = now;
-		runtime->answers = 0;
-	}
-	return __sync_fetch_and_add(&runtime->answers, 1) < ANSWERS_PER_SECOND;
-}
 
 static __always_inline void answer_icmp(struct icmp_header *icmp, const struct packet *pkt, enum verdict verdict)
 {
@@ -175,7 +176,7 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 
 static __always_inline int answer_send(hook_ctx *ctx, const struct packet *pkt)
 {
-	return pkt->from_local_client ? hook_send_local(ctx) : (int)bpf_redirect(ctx->ingress_ifindex, 0);
+	return pkt->from_local_client ? hook_send_local(ctx) : (int)bpf_redirect(pkt->from, 0);
 }
 
 #endif

@@ -117,7 +117,7 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 /* Nearly every packet: ACK alone on an established connection changes nothing. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
-	if (pkt->direction == DIR_OUT && !(old & CONN_TWO_WAY))
+	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA)) != CONN_TWO_WAY)
 		return false;
 	return pkt->protocol == IPPROTO_TCP && (old & CONN_STATE) == STATE_ESTABLISHED &&
 	       (pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
@@ -135,8 +135,11 @@ static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old
 {
 	__u8 state = STATE_UDP;
 
-	if (pkt->direction == DIR_OUT)
+	if (pkt->direction == DIR_OUT) {
 		old |= CONN_TWO_WAY;
+		if (!(pkt->tcp_flags & TCP_SYN)) /* the server goes on: it has been told */
+			old &= ~CONN_TOA;
+	}
 	if (pkt->protocol == IPPROTO_TCP)
 		state = tcp_next_state(conn_view(pkt, old), pkt->tcp_flags, old & CONN_STATE);
 	old &= ~(CONN_STATE | CONN_ACTIVE | CONN_INACTIVE);

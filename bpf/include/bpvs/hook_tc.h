@@ -10,6 +10,7 @@
 #define BPVS_HOOK_TC_H
 
 #include "csum.h"
+#include "maps.h"
 #include "packet.h"
 #include <linux/pkt_cls.h>
 
@@ -33,9 +34,21 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
-static __always_inline bool hook_from_local_client(hook_ctx *ctx)
+/* The interface that brought the packet; one that has been round the siding carries it in its priority. */
+static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
-	return ctx->ingress_ifindex == LOOPBACK_IFINDEX;
+	return ctx->ingress_ifindex == settings->siding_wait ? ctx->priority : ctx->ingress_ifindex;
+}
+
+static __always_inline bool hook_is_finished(hook_ctx *ctx, const struct settings *settings)
+{
+	return ctx->ingress_ifindex == settings->siding_wait;
+}
+
+/* Has it waited in the siding? */
+static __always_inline bool hook_has_waited(hook_ctx *ctx, const struct settings *settings)
+{
+	return ctx->ingress_ifindex == settings->siding_done;
 }
 
 /* Bytes of the whole frame. */
@@ -103,26 +116,100 @@ static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *
 	bpf_skb_store_bytes(ctx, offset, from, size, BPF_F_RECOMPUTE_CSUM);
 }
 
-static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
+/* Sets the frame's addresses; false where there is no frame. */
+static __always_inline bool hook_address(hook_ctx *ctx, const struct hop *hop)
 {
 	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 
 	if (!frame)
-		return TC_ACT_SHOT;
+		return false;
 	frame->dst = hop->dst;
 	frame->src = hop->src;
-	return bpf_redirect(hop->ifindex, 0);
+	return true;
 }
 
-static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, struct bpf_redir_neigh *via)
+static __always_inline int hook_send(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)
 {
+	(void)pkt;
+	return hook_address(ctx, hop) ? (int)bpf_redirect(hop->ifindex, 0) : TC_ACT_SHOT;
+}
+
+/* Sends a copy; the packet itself stays. */
+static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
+{
+	if (hook_address(ctx, hop))
+		bpf_clone_redirect(ctx, hop->ifindex, 0);
+}
+
+/* Has a copy come back later, see hook_has_waited(). */
+static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings *settings)
+{
+	if (settings->siding_wait)
+		bpf_clone_redirect(ctx, settings->siding_wait, 0);
+}
+
+/* Has the packet itself come back later. */
+static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx;
+	return settings->siding_wait ? (int)bpf_redirect(settings->siding_wait, 0) : TC_ACT_SHOT;
+}
+
+/* Has the packet come back at once with its checksum finished. */
+static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
+{
+	ctx->priority = pkt->from;
+	return bpf_redirect(settings->siding_done, 0);
+}
+
+/*
+ * Is the transport checksum left to whoever sends the packet (CHECKSUM_PARTIAL)? Only a helper knows: it changes the
+ * checksum of finished packets alone. Asked of TCP.
+ */
+static __always_inline bool hook_is_unfinished(hook_ctx *ctx, const struct packet *pkt)
+{
+	__u32 offset = (pkt->l4 & MAX_OFFSET) + __builtin_offsetof(struct tcphdr, check);
+	__u16 *check = packet_at(ctx, offset, sizeof(*check));
+	__u16 before, after;
+
+	if (!check)
+		return false;
+	before = *check;
+	bpf_l4_csum_replace(ctx, offset, 0, 1, 0);
+	check = packet_at(ctx, offset, sizeof(*check));
+	if (!check)
+		return false;
+	after = *check;
+	*check = before;
+	return before == after;
+}
+
+/* Cuts or extends the frame to that size. */
+static __always_inline bool hook_resize(hook_ctx *ctx, __u32 size)
+{
+	return !bpf_skb_change_tail(ctx, size, 0);
+}
+
+/* Opens a gap of size bytes behind the IP header; its offset, or one beyond MAX_OFFSET. The packet is finished. */
+static __always_inline __u32 hook_open_gap(hook_ctx *ctx, const struct packet *pkt, __u32 size)
+{
+	if (bpf_skb_adjust_room(ctx, size, BPF_ADJ_ROOM_NET, BPF_F_ADJ_ROOM_FIXED_GSO))
+		return MAX_OFFSET + 1;
+	return pkt->l3 + (pkt->family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
+static __always_inline int hook_send_neighbour(hook_ctx *ctx, struct packet *pkt)
+{
+	struct neighbour *to = &pkt->neighbour;
+
+	(void)ctx;
 	/*
 	 * A packet from lo still has lo's route, and the kernel would take the neighbour of that one when it sends what
 	 * waited for an answer (neigh_update). Without via it looks up the route anew and replaces it.
 	 */
-	if (hook_from_local_client(ctx))
-		return bpf_redirect_neigh(ifindex, NULL, 0, 0);
-	return bpf_redirect_neigh(ifindex, via, sizeof(*via), 0);
+	if (pkt->from_local_client)
+		return bpf_redirect_neigh(to->ifindex, NULL, 0, 0);
+	return bpf_redirect_neigh(to->ifindex, &to->via, sizeof(to->via), 0);
 }
 
 /* To a socket of the director: in through `lo`, where only a frame with both addresses zero is the host's own. */
@@ -136,6 +223,20 @@ static __always_inline int hook_send_local(hook_ctx *ctx)
 	frame->dst = zero;
 	frame->src = zero;
 	return bpf_redirect(LOOPBACK_IFINDEX, BPF_F_INGRESS);
+}
+
+/* Back to the station that it came from. */
+static __always_inline int hook_return(hook_ctx *ctx, const struct packet *pkt)
+{
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+	struct mac sender;
+
+	if (!frame)
+		return TC_ACT_SHOT;
+	sender = frame->src;
+	frame->src = frame->dst;
+	frame->dst = sender;
+	return (int)bpf_redirect(pkt->from, 0);
 }
 
 static __always_inline int hook_action(enum verdict verdict)

@@ -32,16 +32,28 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return PASS_NOT_FOR_HOST;
 }
 
-static __always_inline bool hook_from_local_client(hook_ctx *ctx)
+static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
-	(void)ctx;
+	(void)settings;
+	return ctx->ingress_ifindex;
+}
+
+static __always_inline bool hook_is_finished(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
+	return false;
+}
+
+static __always_inline bool hook_has_waited(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
 	return false;
 }
 
 /* Bytes of the whole frame. */
 static __always_inline __u32 hook_length(hook_ctx *ctx)
 {
-	return ctx->data_end - ctx->data;
+	return (void *)(long)ctx->data_end - (void *)(long)ctx->data;
 }
 
 /* Payload bytes of each packet that this one is cut into later; 0 where it is sent as it is. */
@@ -100,7 +112,29 @@ static __always_inline void hook_store(hook_ctx *ctx, __u32 offset, const void *
 		__builtin_memcpy(to, from, size);
 }
 
-static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
+static __always_inline bool hook_is_unfinished(hook_ctx *ctx, const struct packet *pkt)
+{
+	(void)ctx, (void)pkt;
+	return false;
+}
+
+/* Cuts or extends the frame to that size. */
+static __always_inline bool hook_resize(hook_ctx *ctx, __u32 size)
+{
+	long length = (void *)(long)ctx->data_end - (void *)(long)ctx->data;
+
+	barrier_var(length); /* or the compiler would subtract pointers in 32 bits, which the verifier forbids */
+	return !bpf_xdp_adjust_tail(ctx, (long)size - length);
+}
+
+/* Opens a gap of size bytes before the frame; its offset, or one beyond MAX_OFFSET. */
+static __always_inline __u32 hook_open_gap(hook_ctx *ctx, const struct packet *pkt, __u32 size)
+{
+	(void)pkt;
+	return bpf_xdp_adjust_head(ctx, -(int)size) ? MAX_OFFSET + 1 : 0;
+}
+
+static __always_inline int hook_send(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)
 {
 	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
 
@@ -108,12 +142,35 @@ static __always_inline int hook_send(hook_ctx *ctx, const struct hop *hop)
 		return XDP_ABORTED;
 	frame->dst = hop->dst;
 	frame->src = hop->src;
-	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
+	return hop->ifindex == pkt->from ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
 }
 
-static __always_inline int hook_send_neighbour(hook_ctx *ctx, __u32 ifindex, struct bpf_redir_neigh *via)
+/* What only TC does; never reached here. */
+static __always_inline int hook_send_neighbour(hook_ctx *ctx, struct packet *pkt)
 {
-	(void)ctx, (void)ifindex, (void)via;
+	(void)ctx, (void)pkt;
+	return XDP_PASS;
+}
+
+static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
+{
+	(void)ctx, (void)hop;
+}
+
+static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
+}
+
+static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
+	return XDP_PASS;
+}
+
+static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
+{
+	(void)ctx, (void)pkt, (void)settings;
 	return XDP_PASS;
 }
 
@@ -121,6 +178,21 @@ static __always_inline int hook_send_local(hook_ctx *ctx)
 {
 	(void)ctx;
 	return XDP_PASS;
+}
+
+/* Back to the station that it came from. */
+static __always_inline int hook_return(hook_ctx *ctx, const struct packet *pkt)
+{
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+	struct mac sender;
+
+	(void)pkt;
+	if (!frame)
+		return XDP_ABORTED;
+	sender = frame->src;
+	frame->src = frame->dst;
+	frame->dst = sender;
+	return XDP_TX;
 }
 
 static __always_inline int hook_action(enum verdict verdict)

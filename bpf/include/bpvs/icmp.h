@@ -84,7 +84,7 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 }
 
 /* The embedded packet travels the other way: its source is the error's destination. */
-static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct ends *ends)
+static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct ends *ends, __u32 shift)
 {
 	__u32 check = pkt->inner_l4 + nat_check_offset(pkt->key.protocol);
 	__u32 src = 0, dst = 0, ports;
@@ -94,6 +94,8 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 	delta += icmp_address(ctx, pkt->family, pkt->inner_l3, false, ends->src, &dst);
 	ports = icmp_store16(ctx, pkt->inner_l4, ends->dport);
 	ports += icmp_store16(ctx, pkt->inner_l4 + 2, ends->sport);
+	if (shift) /* the receiver asks whether it sent that */
+		ports = csum_fold32((__u64)ports + number_add(ctx, pkt->inner_l4 + 4, shift));
 	delta += ports;
 	if (check + sizeof(__u16) <= pkt->l3 + pkt->length) /* what follows is padding */
 		delta += icmp_correct(ctx, check, csum_fold32((__u64)src + dst + ports),
@@ -104,7 +106,7 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 /* Not static, so that the verifier looks at it once. */
 __noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn)
 {
-	__u32 known = 0;
+	__u32 known = 0, shift = 0;
 	struct ends ends;
 	__u64 delta = 0; /* ICMPv6 sums the outer addresses too */
 
@@ -115,7 +117,9 @@ __noinline int forward_icmp(hook_ctx *ctx, struct packet *pkt, struct conn *conn
 	if (pkt->direction == DIR_OUT || conn->method == METHOD_FULLNAT)
 		delta += icmp_address(ctx, pkt->family, pkt->l3, true, ends.src, &known);
 	delta += icmp_address(ctx, pkt->family, pkt->l3, false, ends.dst, &known);
-	delta += icmp_inner(ctx, pkt, &ends);
+	if (conn->state & CONN_SYNPROXY && pkt->direction == DIR_IN)
+		shift = -conn->shift;
+	delta += icmp_inner(ctx, pkt, &ends, shift);
 	icmp_correct(ctx, pkt->l4 + 2, csum_fold32(delta), false);
 	return 0;
 }

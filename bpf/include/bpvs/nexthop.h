@@ -75,9 +75,44 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 	return FORWARDED;
 }
 
+/*
+ * Asks for the hop of a connection's packet, in the packet's direction. What the director sends as its own needs no
+ * forwarding to be switched on: to servers by DR, TUN and FullNAT, as IPVS, and what servers of FullNAT replied to it.
+ */
+static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				       struct hop *hop)
+{
+	struct way way;
+
+	if (!pkt || !conn || !dest || !hop)
+		return DROP_NO_ROUTE;
+	if (pkt->direction == DIR_OUT) {
+		way.src = &conn->virtual;
+		way.dst = &conn->client;
+		way.from = conn->method == METHOD_FULLNAT ? LOOPBACK_IFINDEX : pkt->from;
+	} else {
+		way.src = conn->method == METHOD_TUNNEL ? &dest->tunnel.source : &conn->local;
+		way.dst = &conn->server;
+		way.from = conn->method == METHOD_NAT ? pkt->from : LOOPBACK_IFINDEX;
+	}
+	return hop_refresh(ctx, pkt, &way, hop);
+}
+
 static __always_inline bool hop_is_fresh(const struct hop *hop)
 {
 	return hop->ifindex && hop->until - clock_ms(clock_ns()) <= HOP_FRESH; /* past: wraps to a large number */
+}
+
+/* Sends the packet by the hop, or has the kernel's neighbour code do it. */
+static __always_inline int hop_send(hook_ctx *ctx, struct packet *pkt, const struct hop *hop)
+{
+	int action = hook_action(DROP_NO_ROUTE);
+
+	if (hop->ifindex)
+		action = hook_send(ctx, pkt, hop);
+	if (pkt->neighbour.ifindex)
+		action = hook_send_neighbour(ctx, pkt);
+	return action;
 }
 
 #endif

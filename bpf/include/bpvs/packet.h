@@ -51,6 +51,7 @@ struct neighbour {
 struct packet {
 	struct flow_key key;
 	struct neighbour neighbour; /* next hop, where the FIB was asked for this packet: see nexthop.h */
+	__u32 from;                 /* interface that it came in by */
 	__u32 l3;                   /* offset of the IP header */
 	__u32 l4;                   /* offset of the TCP, UDP or ICMP header */
 	__u32 payload;              /* offset of what follows the TCP or UDP header */
@@ -63,6 +64,8 @@ struct packet {
 	__u8 tcp_flags;
 	__u8 direction; /* enum direction, known once a connection is found */
 	__u8 ttl;
+	bool is_opening;        /* SYNPROXY made it a SYN */
+	bool is_finished;       /* it has been round the siding: its checksum is finished */
 	bool is_fragment;       /* not the first of its packet: no transport header */
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client; /* a socket of the director sent it */

@@ -24,6 +24,7 @@ enum icmp_type {
 	ICMP_UNREACHABLE = 3,
 	ICMP_QUENCH = 4,
 	ICMP_EXPIRED = 11,
+	ICMP_TOO_BIG_CODE = 4, /* of ICMP_UNREACHABLE: fragmentation needed */
 	ICMPV6_UNREACHABLE = 1,
 	ICMPV6_TOO_BIG = 2,
 	ICMPV6_EXPIRED = 3,

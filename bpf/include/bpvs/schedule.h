@@ -14,6 +14,7 @@
 #include "sched/wrr.h"
 #include "service.h"
 #include "stats.h"
+#include "synproxy.h"
 
 #define TURN_ATTEMPTS 8   /* CPUs in each other's way more often than that share a turn */
 #define LOCAL_ATTEMPTS 16 /* local addresses without a free port that are passed over */
@@ -122,13 +123,20 @@ static __noinline enum verdict conn_localise(struct conn *conn, struct plan *pla
 
 static __always_inline __u32 conn_first_state(const struct packet *pkt, const struct conn *conn)
 {
-	return CONN_USED | STATE_NEW | (pkt->from_local_client ? CONN_LOCAL_CLIENT : 0) |
-	       (conn_is_translated(conn) ? CONN_TWO_WAY : 0);
+	__u32 state = CONN_USED | STATE_NEW;
+
+	if (pkt->from_local_client)
+		state |= CONN_LOCAL_CLIENT;
+	if (conn_is_translated(conn))
+		state |= CONN_TWO_WAY;
+	if (conn->method == METHOD_FULLNAT && conn->protocol == IPPROTO_TCP)
+		state |= CONN_TOA;
+	return state;
 }
 
 /*
  * Enters the reply key. Two services of NAT that map one client port to the same server port share it: the newer
- * connection wins it, as in IPVS. With FullNAT that cannot happen.
+ * connection wins it, as in IPVS. With FullNAT that cannot happen, unless a book was removed with a port taken.
  */
 static __always_inline int conn_expect_replies(const struct conn *conn, __u32 slot)
 {
@@ -138,7 +146,7 @@ static __always_inline int conn_expect_replies(const struct conn *conn, __u32 sl
 	if (!conn_is_translated(conn))
 		return 0;
 	key_out(conn, &key);
-	return bpf_map_update_elem(&flows, &key, &flow, BPF_ANY);
+	return bpf_map_update_elem(&flows, &key, &flow, conn->method == METHOD_FULLNAT ? BPF_NOEXIST : BPF_ANY);
 }
 
 static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
@@ -154,7 +162,7 @@ static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
  * The row counts as free until it is filled in.
  */
 static __noinline struct conn *conn_enter(struct packet *pkt, const struct server *server, struct plan *plan,
-					  enum verdict *verdict)
+					  const struct handshake *handshake, enum verdict *verdict)
 {
 	struct flow flow = {};
 	struct conn *conn;
@@ -188,6 +196,8 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 		conn_end(conn, slot);
 		return NULL;
 	}
+	if (handshake)
+		synproxy_begin(conn, handshake);
 	pkt->direction = DIR_IN;
 	count_connection(conn->dest);
 	return conn;
@@ -215,9 +225,10 @@ static __noinline struct conn *conn_find_reply(struct packet *pkt)
 }
 
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
-static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
 {
 	struct service *service = service_find(pkt);
+	struct handshake handshake = {};
 	struct server *server;
 	struct plan *plan;
 
@@ -226,6 +237,12 @@ static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *v
 		return conn_find_reply(pkt);
 	if (pkt->is_error)
 		return NULL;
+	plan = service_plan(service);
+	if (synproxy_guards(pkt, plan)) {
+		*verdict = synproxy_admit(ctx, pkt, &handshake, plan);
+		if (*verdict)
+			return NULL;
+	}
 	*verdict = PASS_NO_CONNECTION;
 	if (!packet_opens(pkt))
 		return NULL;
@@ -233,11 +250,10 @@ static __always_inline struct conn *conn_new(struct packet *pkt, enum verdict *v
 	if (!address_is_host(&pkt->key.src))
 		return NULL;
 	*verdict = DROP_NO_SERVER;
-	plan = service_plan(service);
 	server = schedule(plan);
 	if (!server)
 		return NULL;
-	return conn_enter(pkt, server, plan, verdict);
+	return conn_enter(pkt, server, plan, pkt->is_opening ? &handshake : NULL, verdict);
 }
 
 #endif

@@ -12,6 +12,9 @@ from bpvs.cli.style import Style, style_for
 from bpvs.director import Director, Overview
 
 NOT_LOADED = 3  # the exit code that systemctl and init scripts give for "not running"
+# What became of packets that were not forwarded, by the beginning of their verdicts' names.
+_FATES = (("PASS_", "passed on"), ("ANSWER_", "answered"), ("HOLD_", "held"), ("DROP_", "dropped"))
+_ALWAYS_TOLD = ("PASS_", "DROP_")
 
 
 def main(arguments: list[str]) -> int:
@@ -55,8 +58,9 @@ def _count(number: int, noun: str) -> str:
 def _packets(overview: Overview) -> list[tuple[str, str]]:
     """What was not forwarded; fates that never happened are left out."""
     rows = []
-    for prefix, subject in (("PASS_", "passed on"), ("DROP_", "dropped")):
+    for prefix, subject in _FATES:
         told = {name: count for name, count in overview.verdicts.items() if name.startswith(prefix) and count}
         words = (f"{count} {name.removeprefix(prefix).lower().replace('_', ' ')}" for name, count in told.items())
-        rows.append((subject, ", ".join(words) or "nothing"))
+        if told or prefix in _ALWAYS_TOLD:
+            rows.append((subject, ", ".join(words) or "nothing"))
     return rows

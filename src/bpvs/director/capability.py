@@ -81,8 +81,6 @@ def _check_service(service: VirtualService) -> None:
         raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
     if service.ops:
         raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
-    if service.synproxy:
-        raise NotBuilt("SYNPROXY (-j) is not built yet: leave -j out")
     if service.scheduler not in SCHEDULERS:
         raise UnknownScheduler
     if service.flags:

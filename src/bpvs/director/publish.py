@@ -177,7 +177,7 @@ def _plan(
         count=len(servers),
         step=turn.step,
         top=turn.top,
-        flags=_abi.PLAN_SYNPROXY if service.synproxy else 0,
+        flags=_plan_flags(service, servers),
         local_first=local_first,
         local_ipv4=len(locals_) - ipv6,
         local_ipv6=ipv6,
@@ -185,6 +185,11 @@ def _plan(
         left=pack_counters(left),
         zero=pack_counters(zero),
     )
+
+
+def _plan_flags(service: VirtualService, servers: Iterable[RealServer]) -> int:
+    serves = any(server.weight > 0 for server in servers)
+    return (_abi.PLAN_SYNPROXY if service.synproxy else 0) | (_abi.PLAN_SERVES if serves else 0)
 
 
 def _family(address: Address) -> Family:

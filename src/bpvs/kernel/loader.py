@@ -73,6 +73,8 @@ def _fill(folder: str, connections: int) -> None:
             programs |= loaded
             _close(own)
         _prepare(ArrayMap(maps["settings"], _abi.SETTINGS))
+        secrets = os.urandom(_abi.RUNTIME.width("secret"))
+        ArrayMap(maps["runtime"], _abi.RUNTIME).write(0, secrets, _abi.RUNTIME.offset("secret"))
         bpf.update(maps["alive"], struct.pack("=I", 0), struct.pack("=I", _abi.LOOPBACK_IFINDEX))
         for name, fd in shared.items():
             bpf.pin(fd, os.path.join(folder, name))

@@ -9,6 +9,8 @@
 
 #include "../csum.h"
 #include "../packet.h"
+#include "../sequence.h"
+#include "../toa.h"
 
 /* Both ends of a packet as they are to be written. */
 struct ends {
@@ -75,17 +77,21 @@ static __always_inline __u32 nat_check_offset(__u8 protocol)
 				       : __builtin_offsetof(struct udphdr, check);
 }
 
-static __always_inline void forward_nat(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn)
+static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const struct conn *conn)
 {
 	struct ends ends = nat_ends(pkt, conn);
-	__u32 ports;
+	__u32 rest;
 
 	if (pkt->family == FAMILY_IPV4)
 		nat_ipv4(ctx, pkt, &ends);
 	else
 		nat_ipv6(ctx, pkt, &ends);
-	ports = nat_ports(ctx, pkt->l4, &ends);
-	hook_update_check(ctx, pkt, pkt->l4 + nat_check_offset(pkt->protocol), ends.delta, ports);
+	rest = nat_ports(ctx, pkt->l4, &ends);
+	if (conn->state & CONN_SYNPROXY)
+		rest = csum_fold32((__u64)rest + sequence_translate(ctx, pkt, conn));
+	if (conn->state & CONN_TOA && pkt->direction == DIR_OUT && pkt->tcp_flags & TCP_SYN)
+		rest = csum_fold32((__u64)rest + toa_lower_mss(ctx, pkt, conn));
+	hook_update_check(ctx, pkt, pkt->l4 + nat_check_offset(pkt->protocol), ends.delta, rest);
 }
 
 #endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * SYNPROXY's second half: the server has been sent a SYN and answers it, or does not. TC only, since one packet may have
+ * to become two.
+ */
+#ifndef BPVS_HANDSHAKE_H
+#define BPVS_HANDSHAKE_H
+
+#include "nexthop.h"
+#include "stats.h"
+#include "synproxy.h"
+
+static __always_inline bool handshake_scales(const struct handshake *handshake)
+{
+	return (handshake->cookie & COOKIE_SCALE) != NO_SCALE;
+}
+
+/* Compares what the server scales with what the client was told. */
+static __always_inline void handshake_learn_scale(hook_ctx *ctx, const struct packet *pkt, struct conn *conn,
+						  const struct handshake *handshake)
+{
+	struct offer offer = {};
+
+	if (!handshake_scales(handshake))
+		return;
+	offer_read(ctx, pkt, &offer);
+	if (offer.scale < NO_SCALE) {
+		conn->scale = offer.scale - PROXY_SCALE;
+	} else {
+		conn->scale = -PROXY_SCALE;
+		conn->client_scale = handshake->cookie & COOKIE_SCALE;
+	}
+}
+
+/* Makes the server's SYN, ACK the ACK for it; window: as the client told it. Not static: verified once. */
+__noinline int handshake_confirm(hook_ctx *ctx, struct packet *pkt, const struct conn *conn, __u32 window)
+{
+	struct segment *segment;
+
+	if (!pkt || !conn)
+		return false;
+	segment = segment_new(&conn->local, &conn->server, conn->local_port, conn->server_port, TCP_ACK);
+	if (!segment)
+		return false;
+	segment->seq = tcp_ack(ctx, pkt);
+	segment->ack = tcp_seq(ctx, pkt) + 1;
+	segment->window = window;
+	if (conn->state & CONN_TOA)
+		segment->words = toa_option(conn, segment->options);
+	return segment_write(ctx, pkt);
+}
+
+/* Tells the client: its window is open (ACK), or the server refused (RST). */
+static __always_inline int handshake_tell(hook_ctx *ctx, struct packet *pkt, const struct conn *conn, __u8 flags,
+					  const struct handshake *handshake, __u16 window)
+{
+	struct segment *segment;
+
+	segment = segment_new(&conn->virtual, &conn->client, conn->virtual_port, conn->client_port, flags);
+	if (!segment)
+		return false;
+	segment->seq = handshake->cookie + 1;
+	segment->ack = handshake->client_isn + 1;
+	segment->window = window;
+	return segment_write(ctx, pkt);
+}
+
+/* Takes the connection out of its waiting; once, whoever else tries. What it remembered is gone afterwards. */
+static __always_inline bool handshake_end(struct conn *conn)
+{
+	if (!(__sync_fetch_and_and(&conn->state, ~CONN_PENDING) & CONN_PENDING))
+		return false;
+	conn->back.ifindex = 0;
+	return true;
+}
+
+static __always_inline int handshake_send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest)
+{
+	enum verdict verdict;
+
+	pkt->direction = DIR_OUT;
+	verdict = hop_ask(ctx, pkt, conn, dest, &conn->back);
+	if (verdict)
+		return hook_action(verdict);
+	return hop_send(ctx, pkt, &conn->back);
+}
+
+/* The server accepted: one ACK to it, one to the client, whose window opens. */
+static __noinline int handshake_complete(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					 struct hop *hop)
+{
+	struct handshake handshake;
+	__u32 server_isn;
+	__u16 window;
+
+	if (!pkt || !conn || !dest || !hop)
+		return hook_action(DROP_HANDSHAKE);
+	handshake = *conn_handshake(conn);
+	if (!handshake_end(conn))
+		return hook_action(DROP_HANDSHAKE);
+	server_isn = tcp_seq(ctx, pkt);
+	window = tcp_window(ctx, pkt) >> (handshake_scales(&handshake) ? PROXY_SCALE : 0);
+	handshake_learn_scale(ctx, pkt, conn, &handshake);
+	conn->shift = handshake.cookie - server_isn;
+	conn_touch(pkt, conn);
+	if (!handshake_confirm(ctx, pkt, conn, handshake.window))
+		return hook_action(DROP_NO_ROOM);
+	pkt->direction = DIR_IN;
+	conn_touch(pkt, conn);
+	if (!hop_is_fresh(hop))
+		hop_ask(ctx, pkt, conn, dest, hop);
+	if (hop->ifindex) /* else the server asks again, see handshake_repeat */
+		hook_send_copy(ctx, hop);
+	if (!handshake_tell(ctx, pkt, conn, TCP_ACK, &handshake, window))
+		return hook_action(DROP_NO_ROOM);
+	return handshake_send(ctx, pkt, conn, dest);
+}
+
+/* The server refused, itself or by an ICMP error: the client is told by RST. */
+static __noinline int handshake_refuse(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest)
+{
+	struct handshake handshake;
+
+	if (!pkt || !conn || !dest)
+		return hook_action(DROP_HANDSHAKE);
+	handshake = *conn_handshake(conn);
+	if (!handshake_end(conn))
+		return hook_action(DROP_HANDSHAKE);
+	if (!handshake_tell(ctx, pkt, conn, TCP_RST | TCP_ACK, &handshake, 0))
+		return hook_action(DROP_NO_ROOM);
+	pkt->protocol = IPPROTO_TCP;
+	conn_touch(pkt, conn);
+	return handshake_send(ctx, pkt, conn, dest);
+}
+
+/* The server did not get our ACK: another. */
+static __noinline int handshake_repeat(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				       struct hop *hop)
+{
+	if (!pkt || !conn || !dest || !hop || !handshake_confirm(ctx, pkt, conn, CONFIRM_WINDOW))
+		return hook_action(DROP_NO_ROOM);
+	pkt->direction = DIR_IN;
+	if (!hop_is_fresh(hop) && hop_ask(ctx, pkt, conn, dest, hop))
+		return hook_action(DROP_NO_ROUTE);
+	return hop_send(ctx, pkt, hop);
+}
+
+/* The connection that waits for the answer to this SYN of ours, or NULL. */
+static __always_inline struct conn *handshake_of_syn(const struct packet *pkt)
+{
+	enum direction direction = DIR_IN;
+	struct flow_key key = {};
+	struct conn *conn;
+
+	key.src = pkt->key.dst;
+	key.dst = pkt->key.src;
+	key.sport = pkt->key.dport;
+	key.dport = pkt->key.sport;
+	key.protocol = pkt->key.protocol;
+	conn = conn_of_key(&key, &direction);
+	return conn && direction == DIR_OUT && conn->state & CONN_PENDING ? conn : NULL;
+}
+
+/* Is it time to send the SYN again? Then the time after is set; it never comes after SYN_TRIES. */
+static __always_inline bool handshake_is_due(struct conn *conn)
+{
+	struct handshake *handshake = conn_handshake(conn);
+
+	if ((__s32)(handshake->again - clock_ms(clock_ns())) > 0 || handshake->tries >= SYN_TRIES)
+		return false;
+	handshake->tries++;
+	handshake->again += SYN_AGAIN << (handshake->tries & 7);
+	return true;
+}
+
+/* Does an ICMP error say that nobody is there? */
+static __always_inline bool handshake_is_refusal(hook_ctx *ctx, const struct packet *pkt)
+{
+	struct icmp_header *icmp;
+
+	if (!pkt->is_error)
+		return pkt->tcp_flags & TCP_RST;
+	icmp = packet_at(ctx, pkt->l4, sizeof(*icmp));
+	if (!icmp)
+		return false;
+	if (pkt->family == FAMILY_IPV6)
+		return icmp->type == ICMPV6_UNREACHABLE;
+	return icmp->type == ICMP_UNREACHABLE && icmp->code != ICMP_TOO_BIG_CODE;
+}
+
+/*
+ * A packet of a connection behind SYNPROXY: FORWARDED with *action untouched, if it is to go the common way; FORWARDED with
+ * *is_done if it was answered; else the verdict.
+ */
+static __always_inline enum verdict handshake_step(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+						   struct dest *dest, struct lane *lane, int *action, bool *is_done)
+{
+	bool is_pending = conn->state & CONN_PENDING;
+	bool is_accepted = !pkt->is_error && (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+
+	if (pkt->direction == DIR_IN)
+		return !is_pending || pkt->is_opening || pkt->tcp_flags & TCP_RST ? FORWARDED : DROP_HANDSHAKE;
+	if (!is_pending && !is_accepted)
+		return FORWARDED;
+	if (!HOOK_IS_COMPLETE)
+		return PASS_TO_TC;
+	*is_done = true;
+	count_verdict(ANSWER_SERVER);
+	if (is_accepted && is_pending) {
+		count_packet(pkt, lane);
+		*action = handshake_complete(ctx, pkt, conn, dest, &lane->hop);
+	} else if (is_accepted) {
+		count_packet(pkt, lane);
+		*action = handshake_repeat(ctx, pkt, conn, dest, &lane->hop);
+	} else if (handshake_is_refusal(ctx, pkt)) {
+		count_packet(pkt, lane);
+		*action = handshake_refuse(ctx, pkt, conn, dest);
+	} else {
+		*is_done = false;
+		return DROP_HANDSHAKE;
+	}
+	return FORWARDED;
+}
+
+#endif

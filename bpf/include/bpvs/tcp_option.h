@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* TCP options: those that a handshake negotiates, and where they lie (RFC 9293, 7323, 2018). */
+#ifndef BPVS_TCP_OPTION_H
+#define BPVS_TCP_OPTION_H
+
+#include "packet.h"
+
+#define MAX_OPTIONS 40 /* bytes, and so the most options that there can be */
+
+enum tcp_option {
+	OPTION_END,
+	OPTION_NOP,
+	OPTION_MSS,
+	OPTION_SCALE,
+	OPTION_SACK_PERMITTED,
+	OPTION_SACK,
+};
+
+/* Options as words of a header: kind and length stand in front, NOPs fill up. */
+#define WORD_MSS 0x02040000
+#define WORD_SCALE 0x01030300
+#define WORD_SACK_PERMITTED 0x01010402
+#define WORD_NOPS 0x01010101
+
+#define DEFAULT_MSS_IPV4 536 /* of who tells none */
+#define DEFAULT_MSS_IPV6 1220
+#define NO_SCALE 15 /* none told; 14 is the largest that there is */
+
+/* What a SYN offers. */
+struct offer {
+	__u16 mss;
+	__u8 scale;
+	bool sack;
+};
+
+/* Bytes of the option at an offset << 8 | its kind; 0 where there is none. Not static: verified once. */
+__noinline __u32 option_at(hook_ctx *ctx, __u32 at, __u32 end)
+{
+	__u8 *option = packet_at(ctx, at, 2);
+
+	if (!option || at + 2 > end || option[0] == OPTION_END)
+		return 0;
+	if (option[0] == OPTION_NOP)
+		return 1 << 8 | OPTION_NOP;
+	return option[1] < 2 ? 0 : option[1] << 8 | option[0];
+}
+
+/* Where an option of that kind lies; 0 if there is none such. Not static either. */
+__noinline __u32 option_find(hook_ctx *ctx, __u32 at, __u32 end, __u8 kind)
+{
+	for (int i = 0; i < MAX_OPTIONS; i++) {
+		__u32 option = option_at(ctx, at, end);
+
+		if (!option)
+			return 0;
+		if ((option & 0xff) == kind)
+			return at;
+		at += option >> 8;
+	}
+	return 0;
+}
+
+/* Options of two bytes at the very end count too: `end` is where the payload begins. */
+static __always_inline void offer_read(hook_ctx *ctx, const struct packet *pkt, struct offer *offer)
+{
+	__u32 first = pkt->l4 + sizeof(struct tcphdr), at;
+	__u8 *option;
+
+	offer->mss = pkt->family == FAMILY_IPV4 ? DEFAULT_MSS_IPV4 : DEFAULT_MSS_IPV6;
+	offer->scale = NO_SCALE;
+	offer->sack = option_find(ctx, first, pkt->payload, OPTION_SACK_PERMITTED);
+	at = option_find(ctx, first, pkt->payload, OPTION_MSS);
+	option = packet_at(ctx, at, 4);
+	if (at && option)
+		offer->mss = option[2] << 8 | option[3];
+	at = option_find(ctx, first, pkt->payload, OPTION_SCALE);
+	option = packet_at(ctx, at, 3);
+	if (at && option)
+		offer->scale = option[2] > 14 ? 14 : option[2];
+}
+
+/* The options of a SYN; their words. */
+static __always_inline __u32 offer_write(const struct offer *offer, __be32 *options)
+{
+	options[0] = bpf_htonl(WORD_MSS | offer->mss);
+	options[1] = bpf_htonl(offer->scale < NO_SCALE ? WORD_SCALE | offer->scale : WORD_NOPS);
+	options[2] = bpf_htonl(offer->sack ? WORD_SACK_PERMITTED : WORD_NOPS);
+	return 3;
+}
+
+#endif
