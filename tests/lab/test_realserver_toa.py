@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""TOA: connections made by hand, as a full-NAT director makes them, against a real server process in a cgroup."""
+"""realserver/toa.h: connections made by hand, as a full-NAT director makes them, against a process in a cgroup."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The TC program of a real server: tunnels of every kind ended byte for byte, and what is not let in."""
+"""realserver/outer.h, realserver/decap.h, realserver/checksum.h: tunnels of every kind ended byte for byte.
+
+And what is not let in, of which realserver/arp.h is a part.
+"""
 
 from __future__ import annotations
 

@@ -79,3 +79,11 @@ def path_mtu(flow: Flow, mtu: int, until: int) -> Iterator[None]:
     instance.dests.store(dest, "path_mtu", mtu)
     yield
     instance.dests.store(dest, "path_mtu", 0)
+
+
+@pytest.mark.parametrize("path", NARROW.values(), ids=NARROW)
+def test_merged_packet_that_the_kernel_cannot_wrap_is_dropped(rig: Rig, path: Path) -> None:
+    """It wraps those of TCP and UDP; a test run can only make one of no known kind."""
+    flow = opened(rig, Hook.TC, path)
+    run = rig.run(Hook.TC, flow.request(Shape(flags="A", payload=bytes(2500))), gso_size=1000)
+    assert (run.action, run.verdicts) == (Action.DROP, {"DROP_NO_ROOM": 1})
