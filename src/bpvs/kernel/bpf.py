@@ -72,6 +72,13 @@ def link(program: int, target: int, attach_type: int) -> int:
     return _returned[0]
 
 
+def linked_cgroup(fd: int) -> int:
+    """The id of the cgroup that a link's program is attached to; 0 once the cgroup is gone (struct bpf_link_info)."""
+    info = (ctypes.c_char * 80)()
+    call(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
+    return int(struct.unpack_from("=16xQ", info.raw)[0])
+
+
 def lookup(fd: int, key: bytes, value_size: int) -> bytes | None:
     """The value of a map's element, or None; per-CPU maps give one value, padded to 8 bytes, for each possible CPU."""
     value = (ctypes.c_char * value_size)()

@@ -64,8 +64,11 @@ def cgroup_of(instance: Instance) -> str:
 
 
 def is_attached(instance: Instance) -> bool:
-    """Whether all links are there, and the cgroup."""
-    return os.path.isdir(cgroup_of(instance)) and all(os.path.exists(_place(instance, name)) for name in ATTACH_TYPES)
+    """Whether all links are there, and the cgroup: its path may only be out of sight."""
+    try:
+        return all(bpf.linked_cgroup(instance.open(f"{name}_link")) for name in ATTACH_TYPES)
+    except DirectorError:
+        return False
 
 
 def _note(instance: Instance, cgroup: str) -> None:
