@@ -12,6 +12,7 @@ from collections.abc import Sequence
 _SYSCALL_NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280, "s390x": 351, "ppc64le": 361}
 
 _MAP_LOOKUP_ELEM, _MAP_UPDATE_ELEM, _MAP_DELETE_ELEM, _MAP_GET_NEXT_KEY = 1, 2, 3, 4
+_PROG_LOAD = 5
 _OBJ_PIN, _OBJ_GET, _PROG_TEST_RUN, _OBJ_GET_INFO_BY_FD = 6, 7, 10, 15
 _MAP_LOOKUP_BATCH, _MAP_UPDATE_BATCH, _LINK_CREATE = 24, 26, 28
 
@@ -23,6 +24,7 @@ _libc.syscall.restype = ctypes.c_long
 _NUMBER = _SYSCALL_NUMBERS.get(os.uname().machine, 280)
 
 _ELEMENT = struct.Struct("=IxxxxQQQ")
+_LOAD = struct.Struct("=IIQQ")
 _PIN = struct.Struct("=QIIi")
 _BATCH = struct.Struct("=QQQQIIQQ")
 
@@ -51,6 +53,13 @@ def _address(buffer: ctypes.Array[ctypes.c_char]) -> int:
 
 def _buffer(content: bytes) -> ctypes.Array[ctypes.c_char]:
     return (ctypes.c_char * len(content)).from_buffer_copy(content)
+
+
+def load_program(kind: int, instructions: bytes) -> int:
+    """Load a few instructions (struct bpf_insn) as a program of an enum bpf_prog_type; its file descriptor. OSError."""
+    code, licence = _buffer(instructions), _buffer(b"GPL\0")
+    call(_PROG_LOAD, _LOAD.pack(kind, len(instructions) // 8, _address(code), _address(licence)))
+    return _returned[0]
 
 
 def pin(fd: int, path: str) -> None:

@@ -24,6 +24,7 @@ class Host:
     name: str
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
     is_director: bool = False
+    is_real_server: bool = False
 
     def argv(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` on this host, as an operator would type it."""
@@ -42,6 +43,12 @@ class Host:
         """Runs this installation's bpvs, which makes the host a director."""
         self.is_director = True
         return self.run(*own_tool("bpvs"), *arguments)
+
+    def start_agent(self, *vips: str) -> subprocess.Popen[str]:
+        """Begins to make the host a real server of these virtual addresses, with this installation's agent."""
+        self.is_real_server = True
+        words = (word for vip in vips for word in ("--vip", vip))
+        return self.start(*own_tool("bpvs"), "realserver", "up", *words)
 
     def curl(self, *arguments: str, seconds: float = 30.0) -> Result:
         """Runs curl, silent but for errors and without any user's configuration or proxy."""
@@ -91,7 +98,7 @@ class Host:
             return sysctl.read(name)
 
     def stop(self) -> None:
-        """Ends what was started here; as director also its data plane."""
+        """Ends what was started here, and what a director or the agent of a real server left in the kernel."""
         for process in self.processes:
             process.kill()
         for process in self.processes:
@@ -99,6 +106,11 @@ class Host:
             if process.stdout is not None:
                 process.stdout.close()
         self.processes.clear()
-        if self.is_director and os.path.exists(f"{namespace.NAMED}/{self.name}"):
+        if not os.path.exists(f"{namespace.NAMED}/{self.name}"):
+            return
+        if self.is_real_server:
+            self.is_real_server = False
+            self.run(*own_tool("bpvs"), "realserver", "down").checked()
+        if self.is_director:
             self.is_director = False
             self.bpvs("down").checked()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from bpvs.lab.shell import LabError, run
 from bpvs.net import namespace
 
 PREFIX = "bpvs-"
-_SWITCHES = "wire"
+SWITCHES = "wire"
 # Addresses work at once, and neither strict nor loose source checks of the distribution decide about the lab.
 _SYSCTLS = {
     "net.ipv6.conf.all.accept_dad": 0,
@@ -41,7 +42,7 @@ class Network:
 
     def __enter__(self) -> Self:
         try:
-            self.host(_SWITCHES)
+            self.host(SWITCHES)
         except BaseException:
             self.close()
             raise
@@ -66,7 +67,7 @@ class Network:
     def switch(self, name: str) -> str:
         """A new bridge that forwards from its first moment; returns its name for `plug`."""
         self.configure(
-            self.hosts[_SWITCHES],
+            self.hosts[SWITCHES],
             f"link add {name} type bridge forward_delay 0 mcast_snooping 0",
             f"link set {name} up",
         )
@@ -77,7 +78,7 @@ class Network:
         self._ports += 1
         port = f"port{self._ports}"
         self.configure(
-            self.hosts[_SWITCHES],
+            self.hosts[SWITCHES],
             f"link add {port} type veth peer name {interface} netns {host.name}",
             f"link set {port} master {switch} up",
         )
@@ -89,12 +90,9 @@ class Network:
 
     def close(self) -> None:
         """Ends the programs and removes the namespaces; the first failure is raised when all is done."""
-        failures: list[Exception] = []
+        with ThreadPoolExecutor() as pool:
+            failures = [error for error in pool.map(_stop, self.hosts.values()) if error is not None]
         for host in reversed(self.hosts.values()):
-            try:
-                host.stop()
-            except (LabError, OSError) as error:
-                failures.append(error)
             done = run(["ip", "netns", "delete", host.name])
             if done.code != 0:
                 failures.append(LabError(f"cannot remove namespace {host.name}: {done.err.strip()}"))
@@ -103,13 +101,21 @@ class Network:
             raise failures[0]
 
 
+def _stop(host: Host) -> Exception | None:
+    try:
+        host.stop()
+    except (LabError, OSError) as error:
+        return error
+    return None
+
+
 def remove(name: str) -> list[str]:
     """Ends the web servers and removes the namespaces of a network left standing; returns the namespaces' names."""
     found = sorted(entry.name for entry in Path(namespace.NAMED).glob(f"{name}-*")) if name.startswith(PREFIX) else []
     if not found:
         raise LabError(f"there is no network {name}; `ip netns list` shows those that there are")
     for one in found:
-        host = Host(one, is_director=one.endswith("-director"))
+        host = Host(one, is_director=one.endswith("-director"), is_real_server="-server" in one)
         for process in _web_servers(one):
             os.kill(process, signal.SIGKILL)
         host.stop()

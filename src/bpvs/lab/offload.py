@@ -5,13 +5,21 @@ from __future__ import annotations
 
 import array
 import fcntl
+import os
 import socket
 import struct
+
+from bpvs.kernel import bpf
+from bpvs.kernel.libbpf import Libbpf
+from bpvs.lab.network import SWITCHES, Network
+from bpvs.net.links import links
 
 _SIOCETHTOOL = 0x8946
 # include/uapi/linux/ethtool.h
 _STXCSUM = 0x17
 _SGRO = 0x2C
+_PROG_TYPE_XDP = 6
+_PASS = bytes.fromhex("b700000002000000 9500000000000000")  # r0 = XDP_PASS; exit
 _IFREQ = struct.Struct("16sP16x")
 
 
@@ -23,6 +31,31 @@ def set_transmit_checksum(interface: str, enabled: bool) -> None:
 def set_receive_merging(interface: str, enabled: bool) -> None:
     """GRO; on a veth it also makes the interface take frames that XDP redirects to its peer."""
     _set(interface, _SGRO, enabled)
+
+
+def behave_as_hardware(network: Network, *directors: str) -> None:
+    """Frames arrive as from a wire: of the MTU's size and with complete checksums, as XDP programs need them.
+
+    `directors` keep their own offloads. Switch ports get an XDP program that passes everything on: what comes out of
+    the peer's XDP_TX is received by no other veth.
+    """
+    for name, host in network.hosts.items():
+        if name in directors:
+            continue
+        with host.inside():
+            for link in links():
+                if link.kind == "veth":
+                    set_transmit_checksum(link.name, enabled=False)
+                    if name == SWITCHES:
+                        _receive_by_xdp(link.index)
+
+
+def _receive_by_xdp(index: int) -> None:
+    program = bpf.load_program(_PROG_TYPE_XDP, _PASS)
+    try:
+        Libbpf().attach_xdp(index, program)
+    finally:
+        os.close(program)
 
 
 def _set(interface: str, command: int, enabled: bool) -> None:

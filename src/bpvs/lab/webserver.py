@@ -74,22 +74,23 @@ def _one_request(connection: socket.socket, lines: BinaryIO, address: tuple[obje
     method, target, _version = words
     path = target.partition("?")[0]
     headers = _headers(lines)
+    goes_on = headers.get("connection", "").lower() != "close"
     if headers.get("expect", "").lower() == "100-continue":
         connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
     if method in ("PUT", "POST"):
-        _respond(connection, f"{_received(lines, int(headers['content-length']))}\n".encode())
+        _respond(connection, f"{_received(lines, int(headers['content-length']))}\n".encode(), goes_on)
     elif path.startswith("/size/"):
         size = int(path.removeprefix("/size/"))
-        connection.sendall(_head("200 OK", size))
+        connection.sendall(_head("200 OK", size, goes_on))
         for block in blocks(size):
             connection.sendall(block)
     elif path == "/client":
-        _respond(connection, f"{client_text(address)}\n".encode())
+        _respond(connection, f"{client_text(address)}\n".encode(), goes_on)
     elif path == "/":
-        _respond(connection, f"{answer}\n".encode())
+        _respond(connection, f"{answer}\n".encode(), goes_on)
     else:
-        _respond(connection, b"there are /, /client and /size/N\n", "404 Not Found")
-    return headers.get("connection", "").lower() != "close"
+        _respond(connection, b"there are /, /client and /size/N\n", goes_on, "404 Not Found")
+    return goes_on
 
 
 def _headers(lines: BinaryIO) -> dict[str, str]:
@@ -112,12 +113,13 @@ def _received(lines: BinaryIO, size: int) -> str:
     return f"{digest.hexdigest()} {size - left}"
 
 
-def _head(status: str, size: int) -> bytes:
-    return f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n".encode()
+def _head(status: str, size: int, goes_on: bool) -> bytes:
+    ending = "" if goes_on else "Connection: close\r\n"
+    return f"HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n{ending}\r\n".encode()
 
 
-def _respond(connection: socket.socket, body: bytes, status: str = "200 OK") -> None:
-    connection.sendall(_head(status, len(body)) + body)
+def _respond(connection: socket.socket, body: bytes, goes_on: bool, status: str = "200 OK") -> None:
+    connection.sendall(_head(status, len(body), goes_on) + body)
 
 
 if __name__ == "__main__":

@@ -94,9 +94,10 @@ def test_requests_on_one_connection_are_answered_in_order(port: int) -> None:
     assert answer.endswith(b"there are /, /client and /size/N\n")
 
 
-def test_connection_close_is_obeyed(port: int) -> None:
+def test_connection_close_is_obeyed_and_announced(port: int) -> None:
     answer = talk(port, b"GET /?1 HTTP/1.1\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\n\r\n")
     assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nConnection: close\r\n" in answer
 
 
 def test_an_upload_is_answered_with_its_checksum(port: int) -> None:
