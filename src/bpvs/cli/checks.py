@@ -9,6 +9,7 @@ from enum import Enum
 
 from bpvs.cli.facts import Facts, Interface
 from bpvs.net.driver import has_native_xdp
+from bpvs.net.siding import DONE, WAIT
 
 OLDEST_KERNEL = (6, 1)
 # linux/capability.h
@@ -45,6 +46,7 @@ def examine(facts: Facts) -> list[Finding]:
         libbpf(facts),
         programs(facts),
         *interfaces(facts),
+        siding(facts),
         ip_forward(facts),
         ip6_forward(facts),
         rp_filter(facts),
@@ -145,6 +147,21 @@ def _interface(one: Interface) -> Finding:
     return Finding(
         f"interface {one.name}", Level.YELLOW, f"driver {known} without XDP of its own: TC, slower but complete"
     )
+
+
+def siding(facts: Facts) -> Finding:
+    """The pair of interfaces by which packets come back finished, or later."""
+    known = facts.siding
+    if known.stands:
+        return Finding("siding", Level.GREEN, f"{DONE} and {WAIT} stand")
+    if known.obstacle is None:
+        return Finding("siding", Level.YELLOW, "cannot be told without root's rights", "sudo bpvs doctor")
+    if known.obstacle:
+        text = f"{known.obstacle}: packets that have to wait or to be finished cannot be"
+        return Finding("siding", Level.YELLOW, text)
+    if known.wanted:
+        return Finding("siding", Level.YELLOW, f"{DONE} and {WAIT} are gone or not as they were built", "bpvs up")
+    return Finding("siding", Level.GREEN, f"not built; BPVS makes {DONE} and {WAIT} when it loads")
 
 
 def ip_forward(facts: Facts) -> Finding:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpvs
-from bpvs.net import namespace, sysctl
+from bpvs.kernel import bpffs
+from bpvs.net import namespace, siding, sysctl
 from bpvs.net.driver import driver
 from bpvs.net.links import attachable, links
 
@@ -28,6 +30,18 @@ class Interface:
     xdp_mode: str
     xdp_program: int
     rp_filter: int
+
+
+@dataclass(frozen=True, slots=True)
+class SidingFacts:
+    """BPVS's own veth pair: whether a data plane is loaded that wants it, and whether it stands whole.
+
+    `obstacle`: why it cannot be built, "" if it can or stands, None where that cannot be told without root's rights.
+    """
+
+    wanted: bool
+    stands: bool
+    obstacle: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,7 @@ class Facts:
     ip6_forward: int | None
     rp_filter: int
     kernel_services: tuple[str, ...] | None
+    siding: SidingFacts
 
 
 def gather() -> Facts:
@@ -70,6 +85,7 @@ def gather() -> Facts:
         ip6_forward=_setting("net.ipv6.conf.all.forwarding"),
         rp_filter=_setting("net.ipv4.conf.all.rp_filter") or 0,
         kernel_services=_kernel_services(),
+        siding=_siding(),
     )
 
 
@@ -141,3 +157,20 @@ def _kernel_services() -> tuple[str, ...] | None:
     except OSError:
         return None
     return tuple(line.strip() for line in lines[3:] if not line.lstrip().startswith("->"))
+
+
+def _siding() -> SidingFacts:
+    found = siding.find(links())
+    if found is not None and found.has_queue:
+        return SidingFacts(_is_loaded(), stands=True, obstacle="")
+    try:
+        return SidingFacts(_is_loaded(), stands=False, obstacle=siding.obstacle())
+    except OSError:
+        return SidingFacts(_is_loaded(), stands=False, obstacle=None)
+
+
+def _is_loaded() -> bool:
+    try:
+        return os.path.exists(os.path.join(bpffs.root(), f"{namespace.cookie():x}"))
+    except OSError:  # a kernel on which nothing can be loaded: its namespaces have no cookie
+        return False

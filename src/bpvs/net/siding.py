@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterable
 
 from bpvs.model.value import dataclass
-from bpvs.net import ethtool
+from bpvs.net import ethtool, namespace
 from bpvs.net.links import IFF_UP, RTM_GETLINK, SIDING_MACS, Link, links
 from bpvs.net.netlink import NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, RouteSocket, attribute, attributes, number
 
 DONE = "bpvs-a"
 WAIT = "bpvs-b"
 MTU = 65535  # the most that veth takes
+_MTU_WITHOUT_IPV6 = 1279  # RFC 8200, section 5
 
 # A packet costs at least `mpu` bytes, which is what one millisecond brings: so each costs the same, up to 64 KiB. The
 # bucket holds one packet and the headers that a merged one is charged for each of its parts.
@@ -93,6 +94,37 @@ def build() -> Siding:
     return Siding(done, wait, has_queue)
 
 
+def obstacle() -> str:
+    """Why it cannot be built here, as half a sentence; "" if it can. Tried out in a namespace made for that.
+
+    OSError without the right to make one.
+    """
+    import threading  # the path of ipvsadm does without
+
+    try:
+        _refuse_strangers(links())
+    except SidingError as error:
+        return str(error)
+    found: list[str | OSError] = []
+    trial = threading.Thread(target=_try, args=(found,))
+    trial.start()
+    trial.join()
+    if isinstance(found[0], OSError):
+        raise found[0]
+    return found[0]
+
+
+def _try(found: list[str | OSError]) -> None:
+    """The thread takes its namespace, with all that is in it, along when it ends."""
+    try:
+        namespace.leave()
+        found.append("" if build().has_queue else "this kernel has no tbf")
+    except SidingError as error:
+        found.append(str(error))
+    except OSError as error:
+        found.append(error)
+
+
 def remove() -> None:
     """Remove every end that is there, under whatever name."""
     with RouteSocket() as route:
@@ -113,16 +145,21 @@ def _pair(route: RouteSocket) -> tuple[int, int]:
     present = links()
     ends = _ends(present)
     if ends is None:
+        _refuse_strangers(present)
         for link in present:
             if link.is_siding:
                 _delete(route, link.index)
-            elif link.name in (DONE, WAIT):
-                raise SidingError(f"the interface {link.name} is not of BPVS")
         _create(route)
         ends = _ends(links())
     if ends is None:
         raise SidingError(f"{DONE} and {WAIT} were removed while they were set up")
     return ends[0].index, ends[1].index
+
+
+def _refuse_strangers(present: Iterable[Link]) -> None:
+    for link in present:
+        if link.name in (DONE, WAIT) and not link.is_siding:
+            raise SidingError(f"there is an interface {link.name} that is not of BPVS")
 
 
 def _create(route: RouteSocket) -> None:
@@ -137,10 +174,15 @@ def _create(route: RouteSocket) -> None:
 
 
 def _end(name: str, mac: bytes) -> bytes:
+    """One end's part of the request.
+
+    Its MTU keeps IPv6 away from it until it is no longer one for multicasts: on a router IPv6 would join the group of
+    routers and report that.
+    """
     head = _IFINFOMSG.pack(0, 0, 0, _IFF_NOARP, _IFF_NOARP | _IFF_MULTICAST)
     one = struct.pack("=I", 1)
     queues = attribute(_IFLA_NUM_TX_QUEUES, one) + attribute(_IFLA_NUM_RX_QUEUES, one)
-    mtu = attribute(_IFLA_MTU, struct.pack("=I", MTU))
+    mtu = attribute(_IFLA_MTU, struct.pack("=I", _MTU_WITHOUT_IPV6))
     return head + attribute(_IFLA_IFNAME, name.encode() + b"\0") + attribute(_IFLA_ADDRESS, mac) + mtu + queues
 
 
@@ -161,10 +203,11 @@ def _leaves_work(feature: str) -> bool:
 
 def _silence(route: RouteSocket, index: int) -> None:
     """No IPv6 address, so nothing is announced or asked for. Frames are taken all the same."""
+    head = _IFINFOMSG.pack(0, 0, index, 0, 0)
+    route.change(_RTM_SETLINK, 0, head + attribute(_IFLA_MTU, struct.pack("=I", MTU)))
     mode = attribute(_IFLA_INET6_ADDR_GEN_MODE, bytes([_ADDR_GEN_MODE_NONE]))
-    families = attribute(_IFLA_AF_SPEC, attribute(_AF_INET6, mode))
     try:
-        route.change(_RTM_SETLINK, 0, _IFINFOMSG.pack(0, 0, index, 0, 0) + families)
+        route.change(_RTM_SETLINK, 0, head + attribute(_IFLA_AF_SPEC, attribute(_AF_INET6, mode)))
     except OSError as error:
         if error.errno != errno.EAFNOSUPPORT:  # a kernel without IPv6 has nothing to be silenced
             raise
@@ -189,8 +232,7 @@ def _queue(route: RouteSocket, index: int) -> bool:
 
 def _raise(route: RouteSocket, index: int) -> None:
     head = _IFINFOMSG.pack(0, 0, index, IFF_UP | _IFF_NOARP, IFF_UP | _IFF_NOARP | _IFF_MULTICAST)
-    mtu = attribute(_IFLA_MTU, struct.pack("=I", MTU))
-    route.change(_RTM_SETLINK, 0, head + mtu + attribute(_IFLA_IFALIAS, b"BPVS siding"))
+    route.change(_RTM_SETLINK, 0, head + attribute(_IFLA_IFALIAS, b"BPVS siding"))
 
 
 def _await_carrier(route: RouteSocket, index: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bpvs.cli.checks import Finding, Level, examine
 from bpvs.cli.doctor import as_json, as_text, main
-from bpvs.cli.facts import Facts, Interface, gather
+from bpvs.cli.facts import Facts, Interface, SidingFacts, gather
 from bpvs.cli.style import Style
 
 ETH0 = Interface("eth0", "", "ixgbe", "", 0, 0)
@@ -28,6 +28,7 @@ HEALTHY = Facts(
     ip6_forward=1,
     rp_filter=0,
     kernel_services=None,
+    siding=SidingFacts(wanted=True, stands=True, obstacle=""),
 )
 
 
@@ -89,6 +90,24 @@ def test_what_makes_loading_impossible_is_red_with_a_fix(facts: Facts, subject: 
         (replace(HEALTHY, ip6_forward=None), "ip6_forward", "no IPv6", ""),
         (replace(HEALTHY, rp_filter=1), "rp_filter", "strict on eth0", "sysctl -w net.ipv4.conf.eth0.rp_filter=2"),
         (replace(HEALTHY, kernel_services=("TCP  0A000001:0050 rr",)), "kernel ipvs", "1 service", "--clear"),
+        (
+            replace(HEALTHY, siding=SidingFacts(wanted=True, stands=False, obstacle="")),
+            "siding",
+            "gone or not as they were built",
+            "bpvs up",
+        ),
+        (
+            replace(HEALTHY, siding=SidingFacts(wanted=False, stands=False, obstacle="this kernel has no tbf")),
+            "siding",
+            "this kernel has no tbf: packets that have to wait",
+            "",
+        ),
+        (
+            replace(HEALTHY, siding=SidingFacts(wanted=False, stands=False, obstacle=None)),
+            "siding",
+            "without root",
+            "sudo bpvs doctor",
+        ),
         (replace(HEALTHY, interfaces=()), "interface", "no Ethernet interface", "ip link"),
         (
             replace(HEALTHY, interfaces=(replace(ETH0, driver="e1000"),)),
@@ -110,6 +129,8 @@ def test_what_is_worth_knowing_is_yellow(facts: Facts, subject: str, text: str, 
     [
         (replace(HEALTHY, bpffs_mounts=()), "bpffs", "mounts its own"),
         (replace(HEALTHY, kernel_services=()), "kernel ipvs", "without services"),
+        (HEALTHY, "siding", "bpvs-a and bpvs-b stand"),
+        (replace(HEALTHY, siding=SidingFacts(wanted=False, stands=False, obstacle="")), "siding", "when it loads"),
         (replace(HEALTHY, rp_filter=2, interfaces=(replace(ETH0, rp_filter=1),)), "rp_filter", "no interface"),
         (replace(HEALTHY, interfaces=(Interface("veth0", "veth", "veth", "", 0, 0),)), "interface veth0", "veth: TC"),
         (HEALTHY, "interface eth0", "driver ixgbe: XDP in the driver"),
