@@ -211,7 +211,8 @@ static __always_inline enum verdict admit(hook_ctx *ctx, const struct packet *pk
 }
 
 /* A packet that is not forwarded: counted, and answered where its sender ought to know. */
-static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdict verdict, int action)
+static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct settings *settings, enum verdict verdict,
+				  int action)
 {
 	bool answer = is_answered(pkt, verdict);
 
@@ -220,6 +221,10 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdic
 		answer = false;
 	}
 	count_verdict(verdict);
+	if (verdict == HOLD_FRAGMENT) {
+		hook_set_from(ctx, pkt);
+		return hook_hold(ctx, settings);
+	}
 	if (verdict >= HOLD_FINISH)
 		return action;
 	if (verdict == ANSWER_COOKIE)
@@ -231,24 +236,19 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, enum verdic
 }
 
 /* A SYN that waited in the siding goes to its server once more when its time has come; until the server has answered. */
-static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+static __always_inline int resume_syn(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
 {
+	struct conn *conn = handshake_of_syn(pkt);
 	struct lane *lane;
-	struct conn *conn;
 	struct dest *dest;
-	bool is_due;
 
-	if (parse(ctx, pkt))
-		return hook_action(DROP_HANDSHAKE);
-	conn = handshake_of_syn(pkt);
 	if (!conn)
 		return hook_action(DROP_HANDSHAKE);
 	dest = dest_of(conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane)
 		return hook_action(DROP_SERVER_REMOVED);
-	is_due = handshake_is_due(conn);
-	if (!is_due)
+	if (!handshake_is_due(conn))
 		return hook_hold(ctx, settings);
 	count_verdict(HOLD_SYN);
 	hook_hold_copy(ctx, settings);
@@ -257,6 +257,21 @@ static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct sett
 	if (!hop_is_fresh(&lane->hop) && hop_ask(ctx, pkt, conn, dest, &lane->hop))
 		return hook_action(DROP_NO_ROUTE);
 	return hop_send(ctx, pkt, &lane->hop);
+}
+
+/* What waited in the siding. A fragment goes back to where it came in when the first of its datagram has come. */
+static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+{
+	enum verdict verdict = parse(ctx, pkt);
+
+	if (!pkt->is_fragment)
+		return verdict ? hook_action(DROP_HANDSHAKE) : resume_syn(ctx, pkt, settings);
+	if (!verdict)
+		return hook_readmit(ctx, pkt);
+	if (hook_rounds(ctx) < FRAGMENT_ROUNDS)
+		return hook_hold(ctx, settings);
+	count_verdict(DROP_FRAGMENT);
+	return hook_action(DROP_FRAGMENT);
 }
 
 static __always_inline int direct(hook_ctx *ctx)
@@ -280,7 +295,7 @@ static __always_inline int direct(hook_ctx *ctx)
 		hook_pull(ctx);
 		verdict = balance(ctx, &pkt, settings, &action);
 	}
-	return verdict ? refuse(ctx, &pkt, verdict, action) : action;
+	return verdict ? refuse(ctx, &pkt, settings, verdict, action) : action;
 }
 
 #ifdef HOOK_XDP

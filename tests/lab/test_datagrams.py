@@ -125,7 +125,6 @@ def test_datagrams_of_all_sizes_that_fit_a_packet_pass_unchanged(ends: Ends, fam
     echo(ends, family, (0, 1, 2, 3, 1000, 1451, 1452))
 
 
-@pytest.mark.xfail(raises=TimeoutError, reason="fragments are passed on untouched: PASS_FRAGMENT")
 @families
 def test_datagrams_in_fragments_pass_unchanged(ends: Ends, family: Family) -> None:
     ends.balance(family)

@@ -12,14 +12,15 @@
 
 enum limits {
 	ABI_VERSION = 2,
-	MAX_SERVICES = 4096,  /* rows of `services`, row 0 unused */
-	MAX_DESTS = 16384,    /* rows of `dests`, row 0 unused */
-	MAX_SERVERS = 65536,  /* rows of `servers`, shared by all plans */
-	MAX_LOCALS = 65536,   /* rows of `locals`, shared by all plans */
-	MAX_BOOKS = 16384,    /* pairs of local address and real server that have ports */
-	MAX_STATIONS = 4096,  /* rows of `stations`; interfaces with a higher index carry no XDP */
-	MIN_CONNS = 1024,     /* smallest connection table */
-	LOOPBACK_IFINDEX = 1, /* `lo` has this index in every network namespace */
+	MAX_SERVICES = 4096,   /* rows of `services`, row 0 unused */
+	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
+	MAX_SERVERS = 65536,   /* rows of `servers`, shared by all plans */
+	MAX_LOCALS = 65536,    /* rows of `locals`, shared by all plans */
+	MAX_FRAGMENTS = 16384, /* datagrams whose fragments are put together */
+	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
+	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
+	MIN_CONNS = 1024,      /* smallest connection table */
+	LOOPBACK_IFINDEX = 1,  /* `lo` has this index in every network namespace */
 };
 
 /* An IPv4 (as ::ffff:a.b.c.d) or IPv6 address, network byte order. */
@@ -202,6 +203,22 @@ struct service_key {
 	__u8 pad;
 };
 
+/* What identifies a datagram that came in fragments (RFC 791, RFC 8200). */
+struct fragment_key {
+	struct address src;
+	struct address dst;
+	__u32 id; /* as it stands in the header */
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+/* What the first fragment told. */
+struct fragment {
+	__be16 sport;
+	__be16 dport;
+	__u32 until; /* to be forgotten from here on, see clock_ms() */
+};
+
 /* What identifies a book of ports: the ports of a local address are counted apart for each real server. */
 struct book_key {
 	struct address local;
@@ -343,7 +360,7 @@ enum verdict {
 	PASS_NOT_FOR_HOST = 3,  /* the frame is addressed to another station */
 	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP or an ICMP error */
 	PASS_MALFORMED = 5,     /* shorter than its headers claim, or with an IPv4 address in an IPv6 header */
-	PASS_FRAGMENT = 6,      /* ports unknown */
+	PASS_FRAGMENT = 6,      /* a later fragment in an ICMP error: ports unknown */
 	PASS_NO_SERVICE = 7,    /* neither a connection nor a virtual service */
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, or client port 20 */
 	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
@@ -361,6 +378,7 @@ enum verdict {
 	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
+	DROP_FRAGMENT = 44,         /* a later fragment whose first one did not come in time */
 	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */
@@ -368,6 +386,7 @@ enum verdict {
 	ANSWER_RESET = 65,  /* SYNPROXY: no valid cookie, answered with RST as often as is allowed */
 	ANSWER_SERVER = 66, /* SYNPROXY: the server's SYN, ACK, answered for the client */
 	HOLD_FINISH = 80,   /* sent round by the siding to have its checksum finished */
+	HOLD_FRAGMENT = 82, /* a fragment that came before the first one of its datagram, in the siding */
 	HOLD_SYN = 81,      /* SYNPROXY: a SYN to a server that has not answered, in the siding */
 
 	VERDICT_COUNT = 96,

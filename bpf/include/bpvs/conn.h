@@ -165,6 +165,9 @@ static __always_inline void conn_touch(const struct packet *pkt, struct conn *co
 	__u32 old = conn->state;
 	__u32 new = conn_goes_on(pkt, old) ? old : conn_next_state(pkt, old);
 
+	if (pkt->is_fragment)
+		new = old;
+
 	if (new != old && old & CONN_USED && __sync_val_compare_and_swap(&conn->state, old, new) == old) {
 		conn_recount(conn, old, new);
 		conn->seen = now;

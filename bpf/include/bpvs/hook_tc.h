@@ -19,6 +19,9 @@
 #define PULL_BYTES 192  /* enough for any header that is looked at, an ICMP error's inner ones included */
 #define PKT_TYPE_HOST 0 /* PACKET_HOST */
 
+#define HOLD_FROM 0xffffff
+#define HOLD_ROUNDS_SHIFT 24
+
 static __always_inline void hook_pull(hook_ctx *ctx)
 {
 	__u32 linear = ctx->data_end - ctx->data;
@@ -34,10 +37,24 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
-/* The interface that brought the packet; one that has been round the siding carries it in its priority. */
+/* The interface that brought the packet; one that has been in the siding carries it in its priority. */
 static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
-	return ctx->ingress_ifindex == settings->siding_wait ? ctx->priority : ctx->ingress_ifindex;
+	if (ctx->ingress_ifindex == settings->siding_wait || ctx->ingress_ifindex == settings->siding_done)
+		return ctx->priority & HOLD_FROM;
+	return ctx->ingress_ifindex;
+}
+
+static __always_inline __u32 hook_rounds(hook_ctx *ctx)
+{
+	return ctx->priority >> HOLD_ROUNDS_SHIFT;
+}
+
+/* Back to where it came in, to be looked at again. */
+static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
+{
+	ctx->priority = 0;
+	return bpf_redirect(pkt->from, BPF_F_INGRESS);
 }
 
 static __always_inline bool hook_is_finished(hook_ctx *ctx, const struct settings *settings)
@@ -141,6 +158,11 @@ static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
 		bpf_clone_redirect(ctx, hop->ifindex, 0);
 }
 
+static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)
+{
+	ctx->priority = pkt->from;
+}
+
 /* Has a copy come back later, see hook_has_waited(). */
 static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings *settings)
 {
@@ -148,17 +170,17 @@ static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings 
 		bpf_clone_redirect(ctx, settings->siding_wait, 0);
 }
 
-/* Has the packet itself come back later. */
+/* Has the packet itself come back later. Its priority tells where it came from and how often it has waited. */
 static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
 {
-	(void)ctx;
+	ctx->priority += 1 << HOLD_ROUNDS_SHIFT;
 	return settings->siding_wait ? (int)bpf_redirect(settings->siding_wait, 0) : TC_ACT_SHOT;
 }
 
 /* Has the packet come back at once with its checksum finished. */
 static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	ctx->priority = pkt->from;
+	hook_set_from(ctx, pkt);
 	return bpf_redirect(settings->siding_done, 0);
 }
 

@@ -168,6 +168,23 @@ static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *setti
 	return XDP_PASS;
 }
 
+static __always_inline __u32 hook_rounds(hook_ctx *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
+{
+	(void)ctx, (void)pkt;
+	return XDP_PASS;
+}
+
+static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)
+{
+	(void)ctx, (void)pkt;
+}
+
 static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
 	(void)ctx, (void)pkt, (void)settings;

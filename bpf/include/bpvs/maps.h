@@ -79,6 +79,14 @@ struct {
 	__type(value, struct book);
 } books SEC(".maps");
 
+/* The ports of datagrams that come in fragments. Data path only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FRAGMENTS);
+	__type(key, struct fragment_key);
+	__type(value, struct fragment);
+} fragments SEC(".maps");
+
 /* The real servers' lasting side. Control path writes identity and flags, data path the connection counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -57,6 +57,7 @@ struct packet {
 	__u32 payload;              /* offset of what follows the TCP or UDP header */
 	__u32 inner_l3;             /* ICMP error: offset of the embedded IP header */
 	__u32 inner_l4;
+	__u32 fragment_id;
 	__u32 length; /* bytes from the IP header on, as the IP header tells */
 	__u32 mtu;    /* of the way out, where the packet does not fit */
 	__u8 family;
@@ -66,7 +67,8 @@ struct packet {
 	__u8 ttl;
 	bool is_opening;        /* SYNPROXY made it a SYN */
 	bool is_finished;       /* it has been round the siding: its checksum is finished */
-	bool is_fragment;       /* not the first of its packet: no transport header */
+	bool is_part;           /* a fragment */
+	bool is_fragment;       /* a later fragment: no transport header */
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client; /* a socket of the director sent it */
 	bool is_local;          /* a socket of the director sent or gets it: its TTL stays */

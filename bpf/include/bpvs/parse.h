@@ -8,6 +8,7 @@
 #ifndef BPVS_PARSE_H
 #define BPVS_PARSE_H
 
+#include "fragment.h"
 #include "packet.h"
 
 #define MAX_EXTENSIONS 6 /* IPv6 extension headers that are walked over */
@@ -18,6 +19,8 @@
 #define NEXTHDR_ROUTING 43
 #define NEXTHDR_FRAGMENT 44
 #define NEXTHDR_DEST 60
+
+#define IPV6_FRAGMENT_OFFSET 0xfff8
 
 /* <linux/icmp.h> would bring the C library's headers in */
 enum icmp_type {
@@ -38,11 +41,19 @@ struct icmp_header {
 	__be32 rest;
 };
 
+/* What a fragment header tells. */
+struct part {
+	__u32 id;
+	__u16 offset; /* of a later fragment: not 0 */
+	bool is_part;
+};
+
 struct ip_info {
 	struct address src;
 	struct address dst;
 	__u32 l4;     /* offset of the transport header */
 	__u32 length; /* bytes from the IP header on */
+	struct part part;
 	__u8 protocol;
 	__u8 ttl;
 };
@@ -59,8 +70,9 @@ static __always_inline enum verdict parse_ipv4(hook_ctx *ctx, __u32 l3, struct i
 
 	if (!header || header->version != 4 || header->ihl < 5)
 		return PASS_MALFORMED;
-	if (header->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
-		return PASS_FRAGMENT;
+	ip->part.is_part = header->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
+	ip->part.offset = header->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET);
+	ip->part.id = header->id;
 	ip->src = address_ipv4(header->saddr);
 	ip->dst = address_ipv4(header->daddr);
 	ip->l4 = l3 + header->ihl * 4;
@@ -76,19 +88,28 @@ static __always_inline bool is_extension(__u8 next)
 }
 
 /*
- * Walks over extension headers: offset of what follows them << 8 | its protocol, or minus the verdict. Not static: the
- * verifier then looks at it once and forgets the many ways through.
+ * Walks over extension headers: offset of what follows them << 8 | its protocol, or minus the verdict. Behind the fragment
+ * header of a later fragment there are no others. Not static: the verifier then looks at it once and forgets the many ways
+ * through.
  */
-__noinline int parse_extensions(hook_ctx *ctx, __u32 at, __u8 next)
+__noinline int parse_extensions(hook_ctx *ctx, __u32 at, __u8 next, struct part *part)
 {
 	for (int i = 0; i < MAX_EXTENSIONS && is_extension(next); i++) {
 		struct ipv6_extension *extension;
 
-		if (next == NEXTHDR_FRAGMENT)
-			return -PASS_FRAGMENT;
 		extension = packet_at(ctx, at, sizeof(*extension));
-		if (!extension)
+		if (!extension || !part)
 			return -PASS_MALFORMED;
+		if (next == NEXTHDR_FRAGMENT) {
+			part->is_part = true;
+			part->offset = *(__be16 *)&extension->data[0] & bpf_htons(IPV6_FRAGMENT_OFFSET);
+			part->id = *(__be32 *)&extension->data[2];
+			next = extension->next;
+			at += sizeof(*extension);
+			if (part->offset)
+				break;
+			continue;
+		}
 		next = extension->next;
 		at += (extension->length + 1) * 8;
 	}
@@ -112,7 +133,7 @@ static __always_inline enum verdict parse_ipv6(hook_ctx *ctx, __u32 l3, struct i
 	ip->protocol = header->nexthdr;
 	if (!is_extension(ip->protocol))
 		return FORWARDED;
-	found = parse_extensions(ctx, ip->l4, ip->protocol);
+	found = parse_extensions(ctx, ip->l4, ip->protocol, &ip->part);
 	if (found < 0)
 		return -found;
 	ip->l4 = found >> 8;
@@ -167,6 +188,8 @@ __noinline int parse_icmp(hook_ctx *ctx, struct packet *pkt)
 	verdict = parse_ip(ctx, pkt->family, pkt->inner_l3, &inner);
 	if (verdict)
 		return verdict;
+	if (inner.part.offset)
+		return PASS_FRAGMENT;
 	if (!protocol_has_ports(inner.protocol))
 		return PASS_NOT_TRANSPORT;
 	if (!address_equal(&inner.src, &pkt->key.dst)) /* an error goes to whoever sent the packet */
@@ -202,6 +225,19 @@ static __always_inline bool is_icmp(const struct packet *pkt)
 	return pkt->protocol == (pkt->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
+/* A later fragment, with the ports of the first; without, TC has it wait for that. */
+static __always_inline enum verdict parse_fragment(struct packet *pkt)
+{
+	if (!protocol_has_ports(pkt->protocol))
+		return PASS_NOT_TRANSPORT;
+	pkt->is_fragment = true;
+	pkt->payload = pkt->l4;
+	pkt->key.protocol = pkt->protocol;
+	if (fragment_find(pkt))
+		return FORWARDED;
+	return HOOK_IS_COMPLETE ? HOLD_FRAGMENT : PASS_TO_TC;
+}
+
 static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 {
 	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
@@ -224,18 +260,27 @@ static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 	pkt->length = ip.length;
 	if (hook_segment_size(ctx)) /* merged packets may be longer than an IP header can tell */
 		pkt->length = hook_length(ctx) - pkt->l3;
-	else if (pkt->l3 + pkt->length > hook_length(ctx) || pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
+	else if (pkt->l3 + pkt->length > hook_length(ctx))
 		return PASS_MALFORMED;
 	pkt->protocol = ip.protocol;
 	pkt->ttl = ip.ttl;
 	pkt->key.src = ip.src;
 	pkt->key.dst = ip.dst;
+	pkt->is_part = ip.part.is_part;
+	pkt->fragment_id = ip.part.id;
+	if (ip.part.offset)
+		return parse_fragment(pkt);
+	if (pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
+		return PASS_MALFORMED;
 	if (is_icmp(pkt))
 		return parse_icmp(ctx, pkt);
 	if (!protocol_has_ports(pkt->protocol))
 		return PASS_NOT_TRANSPORT;
 	pkt->key.protocol = ip.protocol;
-	return parse_transport(ctx, pkt);
+	verdict = parse_transport(ctx, pkt);
+	if (pkt->is_part && !verdict)
+		fragment_note(pkt);
+	return verdict;
 }
 
 #endif

@@ -24,6 +24,10 @@ struct segment {
 	__u8 flags;
 	__u8 words; /* of options */
 	__be32 options[SEGMENT_OPTIONS];
+	/* what becomes of it */
+	struct tcphdr tcp;
+	struct iphdr ipv4;
+	struct ipv6hdr ipv6;
 };
 
 /* Where a CPU puts a segment together: the stack has no room for it. Data path only. */
@@ -63,8 +67,10 @@ static __always_inline __u32 segment_tcp_size(const struct segment *segment)
 	return sizeof(struct tcphdr) + segment->words * sizeof(__be32);
 }
 
-static __always_inline void segment_fill(const struct segment *segment, struct tcphdr *tcp)
+static __always_inline void segment_fill(struct segment *segment)
 {
+	struct tcphdr *tcp = &segment->tcp;
+
 	tcp->source = segment->sport;
 	tcp->dest = segment->dport;
 	tcp->seq = bpf_htonl(segment->seq);
@@ -81,35 +87,33 @@ static __always_inline __u64 segment_pseudo(const struct segment *segment, __u32
 	       bpf_htons(size) + bpf_htons(IPPROTO_TCP);
 }
 
-static __always_inline void segment_ipv4(hook_ctx *ctx, __u32 l3, const struct segment *segment, __u32 size)
+static __always_inline void segment_ipv4(hook_ctx *ctx, __u32 l3, struct segment *segment, __u32 size)
 {
-	struct iphdr ip = {
-		.version = 4,
-		.ihl = sizeof(ip) / 4,
-		.tot_len = bpf_htons(sizeof(ip) + size),
-		.frag_off = bpf_htons(IPV4_DONT_FRAGMENT),
-		.ttl = SEGMENT_TTL,
-		.protocol = IPPROTO_TCP,
-		.saddr = segment->src.word[3],
-		.daddr = segment->dst.word[3],
-	};
+	struct iphdr *ip = &segment->ipv4;
 
-	ip.check = ~csum_fold16(csum_words(&ip, sizeof(ip)));
-	hook_store(ctx, l3, &ip, sizeof(ip));
+	ip->version = 4;
+	ip->ihl = sizeof(*ip) / 4;
+	ip->tot_len = bpf_htons(sizeof(*ip) + size);
+	ip->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	ip->ttl = SEGMENT_TTL;
+	ip->protocol = IPPROTO_TCP;
+	ip->saddr = segment->src.word[3];
+	ip->daddr = segment->dst.word[3];
+	ip->check = ~csum_fold16(csum_words(ip, sizeof(*ip)));
+	hook_store(ctx, l3, ip, sizeof(*ip));
 }
 
-static __always_inline void segment_ipv6(hook_ctx *ctx, __u32 l3, const struct segment *segment, __u32 size)
+static __always_inline void segment_ipv6(hook_ctx *ctx, __u32 l3, struct segment *segment, __u32 size)
 {
-	struct ipv6hdr ip = {
-		.version = 6,
-		.payload_len = bpf_htons(size),
-		.nexthdr = IPPROTO_TCP,
-		.hop_limit = SEGMENT_TTL,
-	};
+	struct ipv6hdr *ip = &segment->ipv6;
 
-	__builtin_memcpy(&ip.saddr, &segment->src, sizeof(segment->src));
-	__builtin_memcpy(&ip.daddr, &segment->dst, sizeof(segment->dst));
-	hook_store(ctx, l3, &ip, sizeof(ip));
+	ip->version = 6;
+	ip->payload_len = bpf_htons(size);
+	ip->nexthdr = IPPROTO_TCP;
+	ip->hop_limit = SEGMENT_TTL;
+	__builtin_memcpy(&ip->saddr, &segment->src, sizeof(segment->src));
+	__builtin_memcpy(&ip->daddr, &segment->dst, sizeof(segment->dst));
+	hook_store(ctx, l3, ip, sizeof(*ip));
 }
 
 /*
@@ -119,7 +123,6 @@ static __always_inline void segment_ipv6(hook_ctx *ctx, __u32 l3, const struct s
 __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 {
 	struct segment *segment = segment_get();
-	struct tcphdr tcp = {};
 	__u32 size, ip, l3;
 	__u64 pseudo;
 	bool finished;
@@ -129,25 +132,26 @@ __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 	size = segment_tcp_size(segment);
 	ip = pkt->family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	l3 = pkt->l3 & MAX_OFFSET;
-	segment_fill(segment, &tcp);
+	segment_fill(segment);
 	pseudo = segment_pseudo(segment, size);
 	finished = !hook_is_unfinished(ctx, pkt);
 	if (!finished && pkt->l4 != l3 + ip) /* the kernel would finish it in the wrong place */
 		return false;
 	if (finished)
-		tcp.check = ~csum_fold16(pseudo + csum_words(&tcp, sizeof(tcp)) +
-					 csum_words(segment->options, sizeof(segment->options)));
+		segment->tcp.check = ~csum_fold16(pseudo + csum_words(&segment->tcp, sizeof(segment->tcp)) +
+						  csum_words(segment->options, sizeof(segment->options)));
 	else
-		tcp.check = csum_fold16(pseudo);
+		segment->tcp.check = csum_fold16(pseudo);
 	if (!hook_resize(ctx, l3 + ip + size))
 		return false;
 	if (pkt->family == FAMILY_IPV4)
 		segment_ipv4(ctx, l3, segment, size);
 	else
 		segment_ipv6(ctx, l3, segment, size);
-	hook_store(ctx, l3 + ip, &tcp, sizeof(tcp));
+	hook_store(ctx, l3 + ip, &segment->tcp, sizeof(segment->tcp));
 	for (__u32 i = 0; i < SEGMENT_OPTIONS && i < segment->words; i++)
-		hook_store(ctx, l3 + ip + sizeof(tcp) + i * sizeof(__be32), &segment->options[i], sizeof(__be32));
+		hook_store(ctx, l3 + ip + sizeof(segment->tcp) + i * sizeof(__be32), &segment->options[i],
+			   sizeof(__be32));
 	pkt->l4 = l3 + ip;
 	pkt->payload = pkt->l4 + size;
 	pkt->length = ip + size;

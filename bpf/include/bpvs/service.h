@@ -32,7 +32,7 @@ static __always_inline struct plan *service_plan(struct service *service)
 /* May this packet start a connection? TCP needs SYN without RST; ACK does not matter. */
 static __always_inline bool packet_opens(const struct packet *pkt)
 {
-	if (pkt->key.sport == bpf_htons(FTP_DATA_PORT))
+	if (pkt->is_fragment || pkt->key.sport == bpf_htons(FTP_DATA_PORT))
 		return false;
 	return pkt->protocol == IPPROTO_UDP || (pkt->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counting: one update a packet, on this CPU's row of the real server; other fates by name. */
+/*
+ * Counting: one update a packet, on this CPU's row of the real server; other fates by name. The fragments of a datagram
+ * count as one packet, as in IPVS, which puts them together.
+ */
 #ifndef BPVS_STATS_H
 #define BPVS_STATS_H
 
@@ -19,10 +22,10 @@ static __always_inline void count_packet(const struct packet *pkt, struct lane *
 	struct counters *counters = &lane->counters;
 
 	if (pkt->direction == DIR_IN) {
-		counters->in_packets++;
+		counters->in_packets += !pkt->is_fragment;
 		counters->in_bytes += pkt->length;
 	} else {
-		counters->out_packets++;
+		counters->out_packets += !pkt->is_fragment;
 		counters->out_bytes += pkt->length;
 	}
 }

@@ -86,6 +86,8 @@ static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const
 		nat_ipv4(ctx, pkt, &ends);
 	else
 		nat_ipv6(ctx, pkt, &ends);
+	if (pkt->is_fragment)
+		return;
 	rest = nat_ports(ctx, pkt->l4, &ends);
 	if (conn->state & CONN_SYNPROXY)
 		rest = csum_fold32((__u64)rest + sequence_translate(ctx, pkt, conn));

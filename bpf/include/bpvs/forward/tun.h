@@ -117,8 +117,9 @@ static long sum_some(__u32 index, struct sum_walk *walk)
 		return 1;
 	if (left > SUM_BYTES)
 		left = SUM_BYTES;
-	barrier_var(left);
-	if (!left || left > SUM_BYTES || hook_load(walk->ctx, walk->at, words, left))
+	left--;
+	barrier_var(left); /* Linux 6.1 forgets the comparison, but not the mask */
+	if (hook_load(walk->ctx, walk->at, words, (left & (SUM_BYTES - 1)) + 1))
 		return 1;
 	for (__u32 i = 0; i < SUM_BYTES / sizeof(__u32); i++)
 		walk->sum += words[i];
@@ -140,7 +141,7 @@ static __always_inline bool tun_knows_sum(hook_ctx *ctx, const struct packet *pk
 {
 	struct udphdr *udp;
 
-	if (pkt->is_error || pkt->is_fragment || pkt->l4 - pkt->l3 > sizeof(struct ipv6hdr))
+	if (pkt->is_error || pkt->is_part || pkt->l4 - pkt->l3 > sizeof(struct ipv6hdr))
 		return false;
 	if (pkt->family == FAMILY_IPV6 && pkt->l4 - pkt->l3 != sizeof(struct ipv6hdr))
 		return false;

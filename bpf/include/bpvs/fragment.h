@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fragments: the first one of a datagram has the ports, so it leaves them for those that follow. One that comes before
+ * the first waits in the siding and then tries again, for a while.
+ */
+#ifndef BPVS_FRAGMENT_H
+#define BPVS_FRAGMENT_H
+
+#include "clock.h"
+#include "maps.h"
+#include "packet.h"
+
+#define FRAGMENT_KEPT 30000 /* units of clock_ms(): as long as the kernel waits (net.ipv4.ipfrag_time) */
+#define FRAGMENT_ROUNDS 50  /* times that a fragment waits, about 1 ms each */
+
+static __always_inline void fragment_key(const struct packet *pkt, struct fragment_key *key)
+{
+	key->src = pkt->key.src;
+	key->dst = pkt->key.dst;
+	key->id = pkt->fragment_id;
+	key->protocol = pkt->protocol;
+}
+
+/* A first fragment tells the ports. */
+static __noinline int fragment_note(const struct packet *pkt)
+{
+	struct fragment_key key = {};
+	struct fragment fragment = {};
+
+	if (!pkt)
+		return 0;
+	fragment_key(pkt, &key);
+	fragment.sport = pkt->key.sport;
+	fragment.dport = pkt->key.dport;
+	fragment.until = clock_ms(clock_ns()) + FRAGMENT_KEPT;
+	return bpf_map_update_elem(&fragments, &key, &fragment, BPF_ANY);
+}
+
+/* A later one looks them up; false if the first has not come. */
+static __noinline bool fragment_find(struct packet *pkt)
+{
+	struct fragment_key key = {};
+	struct fragment *fragment;
+
+	if (!pkt)
+		return false;
+	fragment_key(pkt, &key);
+	fragment = bpf_map_lookup_elem(&fragments, &key);
+	if (!fragment || (__s32)(fragment->until - clock_ms(clock_ns())) < 0)
+		return false;
+	pkt->key.sport = fragment->sport;
+	pkt->key.dport = fragment->dport;
+	return true;
+}
+
+#endif
