@@ -4,9 +4,9 @@
  *
  *	kind 254, length 8, port, IPv4 address		kind 253, length 20, port, IPv6 address
  *
- * It goes into the ACK that completes the handshake and into what follows, until the server has answered. No packet
- * grows beyond the way's MTU: the server's offer of a maximum segment size is lowered by the option's size, and a packet
- * that has no room for it goes without.
+ * It goes into the ACK that completes the handshake and into what follows, until the server has answered; before the
+ * segment's own options, whose list may have an end. No packet grows beyond the way's MTU: the server's offer of a maximum
+ * segment size is lowered by the option's size, and a packet that has no room for it goes without.
  */
 #ifndef BPVS_TOA_H
 #define BPVS_TOA_H
@@ -20,7 +20,7 @@
 #define TOA_WORDS_IPV4 2
 #define TOA_WORDS_IPV6 5
 #define TCP_HEADER_LONGEST 60
-#define TOA_MOVED_LONGEST 160 /* bytes of headers before a payload, at most */
+#define TOA_MOVED_LONGEST 160 /* bytes of headers before the TCP options; packets with more go without */
 
 /* The option for the connection; its words. */
 static __always_inline __u32 toa_option(const struct conn *conn, __be32 *option)
@@ -43,6 +43,12 @@ static __always_inline __u32 toa_size(const struct conn *conn)
 	return 4 * (address_is_ipv4(&conn->client) ? TOA_WORDS_IPV4 : TOA_WORDS_IPV6);
 }
 
+/* Where the option goes: behind the fixed part of the TCP header. */
+static __always_inline __u32 toa_place(const struct packet *pkt)
+{
+	return pkt->l4 + sizeof(struct tcphdr);
+}
+
 /* Is this one of the packets that carry the option, and is there room? */
 static __always_inline bool toa_wanted(const struct packet *pkt, const struct conn *conn, __u32 longest)
 {
@@ -50,7 +56,7 @@ static __always_inline bool toa_wanted(const struct packet *pkt, const struct co
 
 	if (!(conn->state & CONN_TOA) || pkt->direction != DIR_IN || pkt->is_error || pkt->is_fragment)
 		return false;
-	if (pkt->tcp_flags & (TCP_SYN | TCP_RST))
+	if (pkt->tcp_flags & (TCP_SYN | TCP_RST) || toa_place(pkt) > TOA_MOVED_LONGEST)
 		return false;
 	return pkt->payload - pkt->l4 + size <= TCP_HEADER_LONGEST && longest + size <= pkt->mtu;
 }
@@ -88,7 +94,7 @@ static __always_inline void toa_lengthen_ip(hook_ctx *ctx, const struct packet *
 	ipv4->tot_len = length;
 }
 
-/* Puts the option behind the packet's own; false, with the packet spoilt, where the frame cannot grow. Not static: verified once. */
+/* Puts the option in; false, with the packet spoilt, where the frame cannot grow. Not static: verified once. */
 __noinline int toa_insert(hook_ctx *ctx, struct packet *pkt, const struct conn *conn)
 {
 	__be32 option[TOA_WORDS_IPV6] = {};
@@ -103,9 +109,9 @@ __noinline int toa_insert(hook_ctx *ctx, struct packet *pkt, const struct conn *
 	at = hook_open_gap(ctx, pkt, size);
 	if (at > MAX_OFFSET)
 		return false;
-	toa_close_gap(ctx, at, pkt->payload, size);
+	toa_close_gap(ctx, at, toa_place(pkt), size);
 	for (__u32 i = 0; i < TOA_WORDS_IPV6 && i < words; i++) {
-		__be32 *to = packet_at(ctx, pkt->payload + i * sizeof(*to), sizeof(*to));
+		__be32 *to = packet_at(ctx, toa_place(pkt) + i * sizeof(*to), sizeof(*to));
 
 		if (!to)
 			return false;
@@ -120,8 +126,7 @@ __noinline int toa_insert(hook_ctx *ctx, struct packet *pkt, const struct conn *
 	delta = csum_words(option, sizeof(option)) + csum_delta16(before, *offset);
 	hook_update_check(ctx, pkt, pkt->l4 + __builtin_offsetof(struct tcphdr, check), bpf_htons(size),
 			  csum_fold32(delta));
-	pkt->payload += size;
-	pkt->length += size;
+	pkt->payload += size; /* but not its length: what the client sent is counted */
 	return true;
 }
 
