@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Any
 
 import scapy.layers.inet6
@@ -92,12 +93,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One client's port on a path; `is_local`: the client is a socket of the director; `local_port`: for FullNAT."""
+    """One client's port on a path; `is_local`: the client is a socket of the director.
+
+    Of FullNAT `local_port`, and `is_told`: whether the server knows the client's address already (TOA).
+    """
 
     path: Path
     port: int
     is_local: bool = False
     local_port: int = 0
+    is_told: bool = True
 
     @property
     def at_server(self) -> tuple[str, int, str, int]:
@@ -115,6 +120,8 @@ class Flow:
 
     def to_server(self, shape: Shape) -> bytes:
         """The request as it must leave."""
+        if not self.is_told and not set("SR") & set(shape.flags):
+            shape = with_option(shape, self.toa)
         packet = self.packet(aged(shape), *self.at_server)
         return frame(mac(self.path.link, 1), self.path.server_mac, packet, shape)
 
@@ -128,9 +135,16 @@ class Flow:
         """The reply as it must leave."""
         path = self.path
         left = shape if self.is_local else aged(shape)  # on the way to another host only
+        if not self.is_told and "S" in shape.flags:
+            left = with_lower_mss(left, len(self.toa[1]) + 2)
         packet = self.packet(left, path.virtual, path.virtual_port, path.client, self.port)
         macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 1), mac(1, 2))
         return frame(*macs, packet, shape)
+
+    @property
+    def toa(self) -> tuple[int, bytes]:
+        """Kind and content of the TCP option that tells the client: its port and address."""
+        return (253 if self.path.is_ipv6 else 254), self.port.to_bytes(2, "big") + ip_address(self.path.client).packed
 
     def packet(self, shape: Shape, src: str, sport: int, dst: str, dport: int) -> Packet:
         """The IP packet of that shape between any two ends."""
@@ -147,6 +161,18 @@ class Flow:
         return head / Raw(shape.payload) if shape.payload else head
 
 
+def with_option(shape: Shape, option: tuple[int, bytes]) -> Shape:
+    """The segment with a TCP option before its own."""
+    options = [option, *shape.transport.get("options", ())]
+    return replace(shape, transport={**shape.transport, "options": options})
+
+
+def with_lower_mss(shape: Shape, less: int) -> Shape:
+    """The segment with less in the maximum segment size that it offers, if it does."""
+    options = [(name, value - less if name == "MSS" else value) for name, value in shape.transport.get("options", ())]
+    return replace(shape, transport={**shape.transport, "options": options})
+
+
 def alone(rig: Rig, path: Path) -> Path:
     """The path with a service of its own, the only one: no other connection that ends changes its counts meanwhile."""
     own = replace(path, virtual_port=rig.port())
@@ -155,10 +181,11 @@ def alone(rig: Rig, path: Path) -> Path:
 
 
 def localised(flow: Flow, left: bytes) -> Flow:
-    """The flow of FullNAT with the local address and port that a request of it left from."""
+    """The flow of FullNAT with the local address and port that its first packet left from; TCP's server is not told."""
     packet = Ether(left).payload
     transport = packet[UDP] if UDP in packet else packet[TCP]
-    return replace(flow, path=replace(flow.path, local=packet.src), local_port=transport.sport)
+    path = replace(flow.path, local=packet.src)
+    return replace(flow, path=path, local_port=transport.sport, is_told=UDP in packet)
 
 
 def opened(rig: Rig, hook: Hook, path: Path) -> Flow:
@@ -167,6 +194,12 @@ def opened(rig: Rig, hook: Hook, path: Path) -> Flow:
     action, left = rig.run_uncounted(hook, flow.request(Shape()))
     assert action is Action.REDIRECT
     return localised(flow, left) if path.method is Method.FULLNAT else flow
+
+
+def told(rig: Rig, hook: Hook, flow: Flow) -> Flow:
+    """The flow after a segment of the server that shows that it goes on: it knows the client."""
+    rig.run_uncounted(hook, flow.reply(Shape(flags="A")), "back")
+    return replace(flow, is_told=True)
 
 
 def frame(src: str, dst: str, packet: Packet, shape: Shape = Shape()) -> bytes:

@@ -82,7 +82,12 @@ def test_numbers_of_verdicts_are_unique_and_documented() -> None:
 
 
 def test_verdicts_say_by_number_and_name_what_happens() -> None:
-    begins = [(1, "PASS_"), (_abi.DROP_NO_SERVER, "DROP_"), (_abi.ANSWER_COOKIE, "ANSWER_"), (_abi.HOLD_FINISH, "HOLD_")]
+    begins = [
+        (1, "PASS_"),
+        (_abi.DROP_NO_SERVER, "DROP_"),
+        (_abi.ANSWER_COOKIE, "ANSWER_"),
+        (_abi.HOLD_FINISH, "HOLD_"),
+    ]
     for number, name in _abi.VERDICT_NAMES.items():
         if name not in ("FORWARDED", "VERDICT_COUNT"):
             assert name.startswith([beginning for first, beginning in begins if number >= first][-1])
