@@ -27,6 +27,7 @@ from tests.packets.agent_rig import (
     DROPPED,
     GUE_PORT,
     PASSED,
+    REDIRECTED,
     ROUTER_STATION,
     SERVER,
     SERVER6,
@@ -42,6 +43,8 @@ pytestmark = pytest.mark.root
 FAMILIES = ("ipv4", "ipv6")
 IPPROTO = {"ipv4": 4, "ipv6": 41}
 ETHERTYPE = {"ipv4": 0x0800, "ipv6": 0x86DD}
+# Older kernels see an inner packet of the other family when its frame comes in once more.
+TELLS_THE_FAMILY = tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 3)
 NOT_ECT, ECT1, ECT0, CE = range(4)
 
 
@@ -166,7 +169,7 @@ def test_every_tunnel_gives_the_inner_packet(
     packet = inner(family, payload=bytes(range(256)) * 8 if size == 2000 else os.urandom(size))
     done = rig.run(wrapped(kind, outer_family, family, packet))
     assert done.counted == {WRAPS[kind].counter: 1}
-    assert done.action == PASSED
+    assert done.action == (PASSED if family == outer_family or TELLS_THE_FAMILY else REDIRECTED)
     assert not difference(done.frame, framed(packet))
 
 
@@ -175,7 +178,9 @@ def test_every_tunnel_gives_the_inner_packet(
 def test_a_short_datagram_comes_through(rig: AgentRig, outer_family: str, family: str) -> None:
     packet = inner(family, payload=b"?", transport="udp")
     done = rig.run(wrapped("ipip", outer_family, family, packet))
-    assert not difference(done.frame, framed(packet))
+    expected = framed(packet)
+    assert not difference(done.frame[: len(expected)], expected)
+    assert not any(done.frame[len(expected) :])  # Linux before 6.3 leaves no less than an IPv6 header's bytes
 
 
 def test_headers_with_options_are_taken_off_whole(rig: AgentRig) -> None:
