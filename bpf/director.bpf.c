@@ -21,6 +21,10 @@
 #include "bpvs/forward/tun.h"
 #include "bpvs/icmp.h"
 #include "bpvs/answer.h"
+#include "bpvs/claim.h"
+#ifdef HOOK_TC
+#include "bpvs/tunnel_error.h"
+#endif
 #include "bpvs/stats.h"
 
 /* May this packet put a new connection in the place of one that is over? */
@@ -104,7 +108,7 @@ static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct co
 			forward_nat(ctx, pkt, conn);
 		return true;
 	}
-	if (is_tunnelled(pkt, conn) && !pkt->is_local)
+	if (is_tunnelled(pkt, conn) && !(dest->flags & DEST_LOCAL))
 		return forward_tun(ctx, pkt, dest, tun_spread(dest, settings));
 	forward_route(ctx, pkt);
 	return true;
@@ -147,6 +151,25 @@ static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, 
 	return HOLD_FINISH;
 }
 
+/* Too long for the way out, but allowed to be cut: that is the kernel's work, which gets the packet as it is to leave. */
+static __always_inline enum verdict send_in_pieces(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+						   struct dest *dest, struct lane *lane, struct settings *settings,
+						   int *action)
+{
+	if (!pkt->may_be_cut || pkt->is_error || pkt->from_local_client || conn->method == METHOD_ROUTE)
+		return DROP_TOO_BIG;
+	if (!HOOK_IS_COMPLETE)
+		return PASS_TO_TC;
+	pkt->is_local = true; /* the kernel lowers its TTL */
+	if (!forward(ctx, pkt, conn, dest, lane, settings))
+		return DROP_NO_ROOM;
+	if (conn->method == METHOD_NAT && pkt->direction == DIR_IN) /* its source belongs where it came in */
+		*action = hook_action(PASS_IDLE);
+	else
+		*action = hook_send_local(ctx);
+	return FORWARDED;
+}
+
 /* To another host. */
 static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					 struct lane *lane, struct settings *settings, int *action)
@@ -160,7 +183,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	if (verdict)
 		return verdict;
 	if (!fits(ctx, pkt, conn, dest, hop))
-		return DROP_TOO_BIG;
+		return send_in_pieces(ctx, pkt, conn, dest, lane, settings, action);
 	verdict = announce(ctx, pkt, conn, settings, action);
 	if (verdict)
 		return verdict;
@@ -210,6 +233,47 @@ static __always_inline enum verdict admit(hook_ctx *ctx, const struct packet *pk
 	return pkt->is_finished ? FORWARDED : hook_admit(ctx);
 }
 
+/* An ICMP error about a tunnel: the client gets one in its place. */
+static __always_inline bool tell_of_tunnel(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+					   int *action)
+{
+#ifdef HOOK_TC
+	enum verdict reason = PASS_NOT_TRANSPORT;
+	struct conn *conn;
+	struct dest *dest;
+
+	if (!settings->tunnels || !pkt->is_error)
+		return false;
+	conn = tunnel_error_open(ctx, pkt, &reason);
+	if (!conn)
+		return false;
+	*action = hook_action(DROP_NO_ROUTE);
+	dest = bpf_map_lookup_elem(&dests, &conn->dest);
+	if (dest && answer_write(ctx, pkt, reason) && !hop_ask(ctx, pkt, conn, dest, &conn->back))
+		*action = hop_send(ctx, pkt, &conn->back);
+	return true;
+#else
+	(void)ctx, (void)pkt, (void)settings, (void)action;
+	return false;
+#endif
+}
+
+/* What else the director answers, instead of passing it on. */
+static __always_inline enum verdict reconsider(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+					       enum verdict verdict, int *action)
+{
+	if (!HOOK_IS_COMPLETE || verdict >= DROP_NO_SERVER)
+		return verdict;
+	if (settings->foreigners)
+		verdict = claim(ctx, pkt, verdict);
+	if (verdict == ANSWER_ECHO || verdict == ANSWER_NEIGHBOUR)
+		*action = verdict == ANSWER_ECHO ? hook_return(ctx, pkt) : (int)bpf_redirect(pkt->from, 0);
+	else if ((verdict == PASS_NOT_TRANSPORT || verdict == PASS_NO_SERVICE) &&
+		 tell_of_tunnel(ctx, pkt, settings, action))
+		verdict = ANSWER_TUNNEL;
+	return verdict;
+}
+
 /* A packet that is not forwarded: counted, and answered where its sender ought to know. */
 static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct settings *settings, enum verdict verdict,
 				  int action)
@@ -220,12 +284,13 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct sett
 		verdict = PASS_TO_TC;
 		answer = false;
 	}
+	verdict = reconsider(ctx, pkt, settings, verdict, &action);
 	count_verdict(verdict);
 	if (verdict == HOLD_FRAGMENT) {
 		hook_set_from(ctx, pkt);
 		return hook_hold(ctx, settings);
 	}
-	if (verdict >= HOLD_FINISH)
+	if (verdict >= ANSWER_SERVER)
 		return action;
 	if (verdict == ANSWER_COOKIE)
 		return synproxy_greet(ctx, pkt) ? hook_return(ctx, pkt) : hook_action(DROP_NO_ROOM);
@@ -309,6 +374,42 @@ SEC("tc")
 int director_tc(struct __sk_buff *ctx)
 {
 	return direct(ctx);
+}
+
+/* What a real server on the director replies: it leaves as the virtual service. */
+static __always_inline enum verdict depart(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+{
+	struct conn *conn;
+	struct dest *dest;
+	struct lane *lane;
+
+	if (parse(ctx, pkt))
+		return PASS_IDLE;
+	conn = conn_find(pkt);
+	if (!conn)
+		conn = conn_find_reply(pkt);
+	if (!conn || pkt->direction != DIR_OUT)
+		return PASS_IDLE;
+	dest = dest_of(conn);
+	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
+	if (!dest || !lane || !(dest->flags & DEST_LOCAL))
+		return PASS_IDLE;
+	pkt->is_local = true;
+	forward(ctx, pkt, conn, dest, lane, settings);
+	return FORWARDED;
+}
+
+SEC("tc")
+int director_egress(struct __sk_buff *ctx)
+{
+	struct settings *settings = settings_get();
+	struct packet pkt = {};
+
+	if (settings && settings->local_servers) {
+		hook_pull(ctx);
+		depart(ctx, &pkt, settings);
+	}
+	return TC_ACT_UNSPEC;
 }
 #endif
 

@@ -65,6 +65,7 @@ struct numbers {
 	enum plan_flags plan_flags;
 	enum tunnel_type tunnel_type;
 	enum book_limits book_limits;
+	enum foreign_flags foreign_flags;
 	enum scheduler scheduler;
 	enum dest_flags dest_flags;
 	enum attachment_flags attachment_flags;

@@ -247,6 +247,7 @@ enum dest_flags {
 	DEST_USED = 1,   /* the row names a real server */
 	DEST_LISTED = 2, /* a plan in force lists it; without: its connections' packets are dropped */
 	DEST_LOCAL = 4,  /* an address of the director, when last listed */
+	DEST_ORPHAN = 8, /* its service was deleted: in another one its counters begin at zero */
 };
 
 /* numbers of the kernel's IP_VS_CONN_F_TUNNEL_TYPE_* */
@@ -290,6 +291,12 @@ struct rates {
 	struct counters average;
 };
 
+/* What an address of the table is, if the host has no such address. */
+enum foreign_flags {
+	FOREIGN_LOCAL = 1,   /* a local address of FullNAT */
+	FOREIGN_VIRTUAL = 2, /* a virtual address */
+};
+
 /* Where outer source addresses come from, so that receivers spread flows: prefix | a flow's hash & mask. */
 struct spread {
 	struct address prefix;
@@ -310,8 +317,11 @@ struct settings {
 	__u32 restricted; /* only the interfaces in `attachments` are wanted */
 	struct spread spread_ipv4;
 	struct spread spread_ipv6;
-	__u32 siding_done; /* interface out of which packets come back at once and finished; 0: none */
-	__u32 siding_wait; /* interface out of which they come back later */
+	__u32 foreigners;    /* addresses in `foreign`; 0: nothing is answered for any */
+	__u32 tunnels;       /* real servers with method TUNNEL; 0: no ICMP error is about one */
+	__u32 local_servers; /* real servers on the director; 0: nothing is looked at on its way out */
+	__u32 siding_done;   /* interface out of which packets come back at once and finished; 0: none */
+	__u32 siding_wait;   /* interface out of which they come back later */
 };
 
 /* Counters of the data path itself. */
@@ -331,6 +341,7 @@ enum attachment_flags {
 	ATTACHED_TC = 1,
 	ATTACHED_XDP = 2,
 	OWNS_QDISC = 4, /* the clsact qdisc is ours too */
+	ATTACHED_EGRESS = 8,
 };
 struct attachment {
 	__u32 flags; /* enum attachment_flags, 0: looked at and left alone; noted before it is done */
@@ -382,12 +393,15 @@ enum verdict {
 	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */
-	ANSWER_COOKIE = 64, /* SYNPROXY: a SYN, answered with a cookie */
-	ANSWER_RESET = 65,  /* SYNPROXY: no valid cookie, answered with RST as often as is allowed */
-	ANSWER_SERVER = 66, /* SYNPROXY: the server's SYN, ACK, answered for the client */
-	HOLD_FINISH = 80,   /* sent round by the siding to have its checksum finished */
-	HOLD_FRAGMENT = 82, /* a fragment that came before the first one of its datagram, in the siding */
-	HOLD_SYN = 81,      /* SYNPROXY: a SYN to a server that has not answered, in the siding */
+	ANSWER_COOKIE = 64,    /* SYNPROXY: a SYN, answered with a cookie */
+	ANSWER_RESET = 65,     /* SYNPROXY: no valid cookie, answered with RST as often as is allowed */
+	ANSWER_SERVER = 66,    /* SYNPROXY: the server's SYN, ACK, answered for the client */
+	ANSWER_ECHO = 67,      /* an echo request to an address of the table that is not the host's */
+	ANSWER_NEIGHBOUR = 68, /* ARP or neighbour solicitation for a local address that is not the host's */
+	ANSWER_TUNNEL = 69,    /* an ICMP error about a tunnel, passed on to the client as one about its packet */
+	HOLD_FINISH = 80,      /* sent round by the siding to have its checksum finished */
+	HOLD_FRAGMENT = 82,    /* a fragment that came before the first one of its datagram, in the siding */
+	HOLD_SYN = 81,         /* SYNPROXY: a SYN to a server that has not answered, in the siding */
 
 	VERDICT_COUNT = 96,
 };

@@ -167,7 +167,8 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 
 	if (!pkt || !answer_allowed())
 		return false;
-	quote = pkt->l4 - pkt->l3 + (pkt->protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr));
+	quote = pkt->l4 - pkt->l3 +
+		(pkt->protocol == IPPROTO_TCP && !pkt->is_quoted ? sizeof(struct tcphdr) : sizeof(struct udphdr));
 	if (quote > QUOTE_LONGEST)
 		return false;
 	return pkt->family == FAMILY_IPV4 ? answer_ipv4(ctx, pkt, verdict, quote)

@@ -79,6 +79,18 @@ struct {
 	__type(value, struct book);
 } books SEC(".maps");
 
+/*
+ * Addresses of the table that are not the host's own, and enum foreign_flags. Control path writes; the data path answers
+ * questions about them.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_LOCALS);
+	__type(key, struct address);
+	__type(value, __u32);
+} foreign SEC(".maps");
+
 /* The ports of datagrams that come in fragments. Data path only. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -67,6 +67,8 @@ struct packet {
 	__u8 ttl;
 	bool is_opening;        /* SYNPROXY made it a SYN */
 	bool is_finished;       /* it has been round the siding: its checksum is finished */
+	bool is_quoted;         /* from an ICMP error: perhaps no more than 8 bytes of its transport header */
+	bool may_be_cut;        /* IPv4 without "don't fragment" */
 	bool is_part;           /* a fragment */
 	bool is_fragment;       /* a later fragment: no transport header */
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */

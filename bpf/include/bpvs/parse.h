@@ -54,6 +54,7 @@ struct ip_info {
 	__u32 l4;     /* offset of the transport header */
 	__u32 length; /* bytes from the IP header on */
 	struct part part;
+	bool may_be_cut;
 	__u8 protocol;
 	__u8 ttl;
 };
@@ -73,6 +74,7 @@ static __always_inline enum verdict parse_ipv4(hook_ctx *ctx, __u32 l3, struct i
 	ip->part.is_part = header->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
 	ip->part.offset = header->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET);
 	ip->part.id = header->id;
+	ip->may_be_cut = !(header->frag_off & bpf_htons(IPV4_DONT_FRAGMENT));
 	ip->src = address_ipv4(header->saddr);
 	ip->dst = address_ipv4(header->daddr);
 	ip->l4 = l3 + header->ihl * 4;
@@ -267,6 +269,7 @@ static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 	pkt->key.src = ip.src;
 	pkt->key.dst = ip.dst;
 	pkt->is_part = ip.part.is_part;
+	pkt->may_be_cut = ip.may_be_cut;
 	pkt->fragment_id = ip.part.id;
 	if (ip.part.offset)
 		return parse_fragment(pkt);

@@ -246,7 +246,7 @@ class Change:
         _tidy()
 
     def _publish(self, table: Table) -> None:
-        from bpvs.director.interfaces import attach_new
+        from bpvs.director.interfaces import attach_egress, attach_new
         from bpvs.director.publish import publish
 
         instance = self._instance
@@ -257,6 +257,7 @@ class Change:
         else:
             return
         publish(instance, self._rows, table, self._capability.places)
+        attach_egress(instance)
 
     def _lock(self) -> Instance | None:
         """Lock the instance and return it, or lock all and return None if there is none."""

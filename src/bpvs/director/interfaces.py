@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from bpvs.director import siding
 from bpvs.kernel import _abi
-from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP, Instance
-from bpvs.kernel.libbpf import Libbpf
+from bpvs.kernel.instance import PROGRAM_EGRESS, PROGRAM_TC, PROGRAM_XDP, Instance
+from bpvs.kernel.libbpf import TC_EGRESS, Libbpf
 from bpvs.model import DirectorError
 from bpvs.model.value import dataclass
 from bpvs.net import sysctl, tc
@@ -69,6 +69,22 @@ def attach_new(instance: Instance) -> None:
     if new:
         numbers = {number: name for name, number in MODES.items()}
         _attach_links(instance, Libbpf(), new, numbers[instance.settings.load(0, "mode")])
+
+
+def attach_egress(instance: Instance) -> None:
+    """Attach to what leaves, once there are real servers on the director: their replies do not come in anywhere."""
+    if not instance.settings.load(0, "local_servers"):
+        return
+    without = {i: flags for i, flags in _known(instance).items() if not flags & _abi.ATTACHED_EGRESS}
+    if not without:
+        return
+    library, program = Libbpf(), instance.open(PROGRAM_EGRESS)
+    try:
+        for index, flags in without.items():
+            _note(instance, index, flags | _abi.ATTACHED_EGRESS)
+            library.attach_tc(index, program, HANDLE, PRIORITY, TC_EGRESS)
+    finally:
+        os.close(program)
 
 
 def detach_all(instance: Instance) -> None:
@@ -144,9 +160,9 @@ def _known(instance: Instance) -> dict[int, int]:
     return found
 
 
-def _note(instance: Instance, link: Link, flags: int) -> None:
+def _note(instance: Instance, index: int, flags: int) -> None:
     """Write down what is about to be done, so that a command that is killed leaves nothing unknown behind."""
-    instance.attachments[_WORD.pack(link.index)] = _abi.ATTACHMENT.pack(flags=flags)
+    instance.attachments[_WORD.pack(index)] = _abi.ATTACHMENT.pack(flags=flags)
 
 
 def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], mode: str) -> None:
@@ -158,7 +174,7 @@ def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], m
             if not tc.has_clsact(link.index):
                 flags |= _abi.OWNS_QDISC
             flags |= _abi.ATTACHED_TC
-            _note(instance, link, flags)
+            _note(instance, link.index, flags)
             library.attach_tc(link.index, program_tc, HANDLE, PRIORITY)
             _attach_xdp(instance, library, link, program_xdp, flags, mode)
     finally:
@@ -167,26 +183,28 @@ def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], m
 
 
 def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, flags: int, mode: str) -> None:
-    """Bring XDP to what the mode wants.
+    """Bring XDP to what the mode wants; note the interface's MAC address, which the data path answers with.
 
     A driver may refuse it, for want of queues or for its MTU: in mode auto TC does it alone then.
     """
     is_ours = bool(flags & _abi.ATTACHED_XDP)
+    if link.index < _abi.MAX_STATIONS:
+        instance.stations.write(link.index, link.mac)
     if not _wants_xdp(link, mode, is_ours=is_ours):
         if is_ours:
             instance.stations.store(link.index, "carries_xdp", 0)
             library.detach_xdp(link.index, program)
-            _note(instance, link, flags & ~_abi.ATTACHED_XDP)
+            _note(instance, link.index, flags & ~_abi.ATTACHED_XDP)
         return
-    instance.stations.write(link.index, _abi.STATION.pack(mac=link.mac, carries_xdp=1))
+    instance.stations.store(link.index, "carries_xdp", 1)
     if is_ours and link.xdp_program:
         return
-    _note(instance, link, flags | _abi.ATTACHED_XDP)
+    _note(instance, link.index, flags | _abi.ATTACHED_XDP)
     try:
         library.attach_xdp(link.index, program)
     except DirectorError as error:
         instance.stations.store(link.index, "carries_xdp", 0)
-        _note(instance, link, flags & ~_abi.ATTACHED_XDP)
+        _note(instance, link.index, flags & ~_abi.ATTACHED_XDP)
         if mode == "xdp":
             raise DirectorError(f"interface {link.name}: {error}") from error
 
@@ -209,6 +227,8 @@ def _detach_link(instance: Instance, library: Libbpf, index: int) -> None:
         os.close(program)
     if flags & _abi.ATTACHED_TC:
         library.detach_tc(index, HANDLE, PRIORITY)
+    if flags & _abi.ATTACHED_EGRESS:
+        library.detach_tc(index, HANDLE, PRIORITY, TC_EGRESS)
     if flags & _abi.OWNS_QDISC and tc.has_clsact(index) and not tc.has_filters(index):
         library.remove_clsact(index)
     del instance.attachments[_WORD.pack(index)]

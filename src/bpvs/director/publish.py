@@ -20,7 +20,7 @@ from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, r
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Counters, Family, RealServer, ServiceKey, Table, VirtualService
+from bpvs.model import Address, Counters, Family, Method, RealServer, ServiceKey, Table, VirtualService
 
 _NOTHING = Counters()
 _SERVER = _abi.SERVER.select("address", "port", "method", "weight", "dest")
@@ -55,11 +55,22 @@ def settle(instance: Instance) -> None:
         wanted = flags & ~_abi.DEST_LISTED | (_abi.DEST_LISTED if dest in listed else 0)
         if flags != wanted:
             dests.store(dest, "flags", wanted)
+    _settle_uses(instance, rows.values())
     ipv6 = sum(key.family is Family.IPV6 for key in rows)
     instance.settings.store(0, "services_ipv4", len(rows) - ipv6)
     instance.settings.store(0, "services_ipv6", ipv6)
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
     instance.settings.store(0, "unsettled", 0)
+
+
+def _settle_uses(instance: Instance, rows: Iterable[Row]) -> None:
+    """How many servers need what the data path otherwise need not look for."""
+    tunnels = local = 0
+    for row in rows:
+        tunnels += sum(server.method is Method.TUNNEL for server in row.servers)
+        local += sum(instance.dests.load(dest, "flags") & _abi.DEST_LOCAL != 0 for dest in row.dests)
+    instance.settings.store(0, "tunnels", tunnels)
+    instance.settings.store(0, "local_servers", local)
 
 
 def _books_of(row: Row) -> set[bytes]:

@@ -49,6 +49,8 @@ class Rooms:
         self._known.pop(row.row, None)
         self._listed.difference_update(row.dests)
         for server, dest in zip(row.servers, row.dests, strict=True):
+            flags = self._instance.dests.load(dest, "flags")
+            self._instance.dests.store(dest, "flags", flags | _abi.DEST_ORPHAN)
             self._removed[_identity(row.service.key, server)] = dest
 
     def service_row(self) -> int:
@@ -91,11 +93,11 @@ class Rooms:
             self._take_dest(dest, service, key, server)
         else:
             self._instance.dests.store(dest, "service", service)
-            if before is None:
+            if before is None or self._instance.dests.load(dest, "flags") & _abi.DEST_ORPHAN:
                 self._forget_counters(dest)
         self._listed.add(dest)
         flags = self._instance.dests.load(dest, "flags")
-        self._instance.dests.store(dest, "flags", flags | _abi.DEST_LISTED)
+        self._instance.dests.store(dest, "flags", flags & ~_abi.DEST_ORPHAN | _abi.DEST_LISTED)
         return dest
 
     def reach(self, dest: int, server: RealServer, place: Place | None) -> None:

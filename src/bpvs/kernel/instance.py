@@ -13,6 +13,7 @@ from bpvs.model import DirectorError
 
 PROGRAM_TC = "director_tc"
 PROGRAM_XDP = "director_xdp"
+PROGRAM_EGRESS = "director_egress"
 _UNFINISHED = "_new"
 
 

@@ -12,6 +12,7 @@ from bpvs.model import DirectorError
 
 LIBRARIES = ("libbpf.so.1", "libbpf.so.0")
 TC_INGRESS = 1
+TC_EGRESS = 2
 
 _FRAME = ("libbpf: ", "-- ", "processed ")  # what stands around the verifier's own words
 _TOLD_LINES = 2  # the verifier ends with what it dislikes
@@ -97,24 +98,24 @@ class Libbpf:
         finally:
             self._library.bpf_object__close(handle)
 
-    def attach_tc(self, ifindex: int, program: int, handle: int, priority: int) -> None:
-        """Attach a program to TC ingress, on a new clsact qdisc if there is none, replacing ours; DirectorError."""
-        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
+    def attach_tc(self, ifindex: int, program: int, handle: int, priority: int, direction: int = TC_INGRESS) -> None:
+        """Attach a program to TC, on a new clsact qdisc if there is none, replacing ours; DirectorError."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, direction, 0)
         result = self._library.bpf_tc_hook_create(ctypes.byref(hook))
         if result and result != -17:  # EEXIST
             self._check(result, f"clsact qdisc on interface {ifindex}")
         opts = _TcOpts(ctypes.sizeof(_TcOpts), program, 1, 0, handle, priority)  # flags: BPF_TC_F_REPLACE
         self._check(self._library.bpf_tc_attach(ctypes.byref(hook), ctypes.byref(opts)), f"TC on interface {ifindex}")
 
-    def detach_tc(self, ifindex: int, handle: int, priority: int) -> None:
-        """Take our program from TC ingress; nothing happens where there is none."""
-        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS, 0)
+    def detach_tc(self, ifindex: int, handle: int, priority: int, direction: int = TC_INGRESS) -> None:
+        """Take our program from TC; nothing happens where there is none."""
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, direction, 0)
         opts = _TcOpts(ctypes.sizeof(_TcOpts), 0, 0, 0, handle, priority)
         self._library.bpf_tc_detach(ctypes.byref(hook), ctypes.byref(opts))
 
     def remove_clsact(self, ifindex: int) -> None:
         """Remove the clsact qdisc and all that hangs on it."""
-        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS | 2, 0)
+        hook = _TcHook(ctypes.sizeof(_TcHook), ifindex, TC_INGRESS | TC_EGRESS, 0)
         self._library.bpf_tc_hook_destroy(ctypes.byref(hook))
 
     def attach_xdp(self, ifindex: int, program: int) -> None:
