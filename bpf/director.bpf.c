@@ -94,6 +94,8 @@ static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct
 	pkt->mtu = hop->mtu;
 	if (is_tunnelled(pkt, conn))
 		pkt->mtu = tun_room(dest, hop->mtu);
+	if (hook_segment_size(ctx) == SEGMENTS_VARY)
+		return !hop->ifindex || hook_segments_fit(ctx, hop->ifindex);
 	return !hop->ifindex || longest(ctx, pkt) <= pkt->mtu;
 }
 
@@ -216,6 +218,8 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, s
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane)
 		return DROP_SERVER_REMOVED;
+	if (nat_breaks(pkt, conn))
+		return DROP_FRAGMENT;
 	if (conn->state & CONN_SYNPROXY) {
 		verdict = handshake_step(ctx, pkt, conn, dest, lane, action, &is_done);
 		if (verdict || is_done)

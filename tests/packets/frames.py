@@ -19,6 +19,7 @@ from scapy.compat import raw
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
+from scapy.layers.sctp import SCTP
 from scapy.packet import Packet, Raw
 
 from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey, Tunnel
@@ -79,7 +80,7 @@ class Path:
 class Shape:
     """Everything of a packet but its addresses and ports: `ip`, `transport` are header fields as scapy names them.
 
-    `extensions`: IPv6 extension headers; `padding`: bytes behind the IP packet.
+    `payload`: of SCTP the chunks. `extensions`: IPv6 extension headers; `padding`: bytes behind the IP packet.
     """
 
     flags: str = "S"
@@ -156,6 +157,8 @@ class Flow:
             head = IP(src=src, dst=dst, ttl=shape.ttl, **shape.ip)
         if self.path.protocol is Protocol.UDP:
             head /= UDP(sport=sport, dport=dport, **shape.transport)
+        elif self.path.protocol is Protocol.SCTP:
+            head /= SCTP(sport=sport, dport=dport, **shape.transport)
         else:
             head /= TCP(sport=sport, dport=dport, flags=shape.flags, **shape.transport)
         return head / Raw(shape.payload) if shape.payload else head

@@ -21,7 +21,6 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.ipsec import AH, ESP
 from scapy.layers.l2 import ARP, GRE, LLC, Dot1Q, Dot3, Ether
-from scapy.layers.sctp import SCTP, SCTPChunkInit
 from scapy.packet import Packet
 
 from bpvs.director import Director
@@ -99,7 +98,7 @@ NOT_READ = (
     ("ping, IPv6", received(ipv6() / ICMPv6EchoRequest()), "PASS_NOT_TRANSPORT"),
     ("ICMPv6 in IPv4", received(ipv4(proto=58) / bytes(8)), "PASS_NOT_TRANSPORT"),
     ("ICMPv4 in IPv6", received(ipv6(nh=1) / bytes(8)), "PASS_NOT_TRANSPORT"),
-    ("SCTP", received(ipv4() / SCTP(sport=1000, dport=80) / SCTPChunkInit()), "PASS_NOT_TRANSPORT"),
+    ("DCCP", received(ipv4(proto=33) / bytes(16)), "PASS_NOT_TRANSPORT"),
     ("GRE", received(ipv4() / GRE() / ipv4() / SYN), "PASS_NOT_TRANSPORT"),
     ("IP in IP", received(ipv4() / ipv4() / SYN), "PASS_NOT_TRANSPORT"),
     ("ESP", received(ipv4(proto=50) / ESP(data=bytes(40))), "PASS_NOT_TRANSPORT"),

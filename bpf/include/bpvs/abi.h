@@ -63,7 +63,7 @@ struct hop {
 	__u32 until; /* stale from here on; milliseconds of 2^20 ns, see clock_ms() */
 };
 
-/* TCP numbers as the kernel's IP_VS_TCP_S_* */
+/* TCP numbers as the kernel's IP_VS_TCP_S_*, those of SCTP in the order of its IP_VS_SCTP_S_* */
 enum conn_state {
 	STATE_NONE,
 	STATE_ESTABLISHED,
@@ -79,6 +79,20 @@ enum conn_state {
 	STATE_TCP_COUNT,
 	STATE_UDP = STATE_TCP_COUNT,
 	STATE_NEW, /* scheduled, its first packet not yet forwarded */
+	STATE_SCTP_NONE,
+	STATE_SCTP_INIT1,     /* one INIT of the client */
+	STATE_SCTP_INIT,      /* more than one */
+	STATE_SCTP_C_SENT,    /* the server sent its cookie */
+	STATE_SCTP_C_REPLIED, /* the client sent it back */
+	STATE_SCTP_C_WAIT,    /* the server asks for an association: INIT */
+	STATE_SCTP_COOKIE,    /* the client sent its cookie */
+	STATE_SCTP_C_ECHOED,  /* the server sent it back */
+	STATE_SCTP_ESTABLISHED,
+	STATE_SCTP_S_SENT,     /* the server shuts down */
+	STATE_SCTP_S_RECEIVED, /* the client does */
+	STATE_SCTP_S_ACK_SENT, /* the server agreed */
+	STATE_SCTP_REJECTED,   /* INIT answered by ABORT */
+	STATE_SCTP_CLOSED,
 	STATE_COUNT,
 };
 
@@ -369,11 +383,11 @@ enum verdict {
 	PASS_IDLE = 1,          /* no virtual service of that family */
 	PASS_NOT_IP = 2,        /* neither IPv4 nor IPv6, or a VLAN tag: its own interface will see it */
 	PASS_NOT_FOR_HOST = 3,  /* the frame is addressed to another station */
-	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP or an ICMP error */
+	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP, SCTP or an ICMP error */
 	PASS_MALFORMED = 5,     /* shorter than its headers claim, or with an IPv4 address in an IPv6 header */
 	PASS_FRAGMENT = 6,      /* a later fragment in an ICMP error: ports unknown */
 	PASS_NO_SERVICE = 7,    /* neither a connection nor a virtual service */
-	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, or client port 20 */
+	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, SCTP without INIT, or client port 20 */
 	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
 	PASS_MARTIAN = 10, /* a first packet whose source is nobody's: multicast, broadcast, loopback, unspecified */
 	PASS_LOCAL_REPLY = 11, /* of a real server on the director, seen when it was sent */
@@ -389,8 +403,9 @@ enum verdict {
 	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
-	DROP_FRAGMENT = 44,         /* a later fragment whose first one did not come in time */
-	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
+	DROP_FRAGMENT =
+		44, /* its first one did not come in time; or of SCTP, whose checksum cannot follow a changed port */
+	DROP_HANDSHAKE = 43, /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */
 	ANSWER_COOKIE = 64,    /* SYNPROXY: a SYN, answered with a cookie */

@@ -167,8 +167,11 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 
 	if (!pkt || !answer_allowed())
 		return false;
+	/* SCTP looks for the tag in a quoted INIT, which ends where a TCP header does (RFC 9260 section 10) */
 	quote = pkt->l4 - pkt->l3 +
-		(pkt->protocol == IPPROTO_TCP && !pkt->is_quoted ? sizeof(struct tcphdr) : sizeof(struct udphdr));
+		(pkt->protocol == IPPROTO_UDP || pkt->is_quoted ? sizeof(struct udphdr) : sizeof(struct tcphdr));
+	if (quote > pkt->length)
+		quote = pkt->length;
 	if (quote > QUOTE_LONGEST)
 		return false;
 	return pkt->family == FAMILY_IPV4 ? answer_ipv4(ctx, pkt, verdict, quote)

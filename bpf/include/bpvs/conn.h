@@ -13,6 +13,7 @@
 #include "maps.h"
 #include "packet.h"
 #include "ports.h"
+#include "sctp_state.h"
 #include "tcp_state.h"
 
 #define SEEN_GRAIN (64 * NS_PER_MS) /* conn.seen is written no more often: CPUs share the line */
@@ -114,20 +115,29 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 	return 0;
 }
 
-/* Nearly every packet: ACK alone on an established connection changes nothing. */
+/* Nearly every packet: ACK alone, and SCTP's data, on an established connection change nothing. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
 	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA)) != CONN_TWO_WAY)
 		return false;
+	if ((old & CONN_STATE) == STATE_SCTP_ESTABLISHED)
+		return pkt->sctp_event == CHUNK_DATA;
 	return pkt->protocol == IPPROTO_TCP && (old & CONN_STATE) == STATE_ESTABLISHED &&
 	       (pkt->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
 }
 
-static __always_inline enum tcp_view conn_view(const struct packet *pkt, __u32 state)
+static __always_inline enum view conn_view(const struct packet *pkt, __u32 state)
 {
 	if (pkt->direction == DIR_OUT)
 		return VIEW_OUT;
 	return state & CONN_TWO_WAY ? VIEW_IN : VIEW_IN_ONLY;
+}
+
+/* Of TCP ESTABLISHED, SYN_SENT, SYN_RECV and SYNACK count as active connections, of SCTP ESTABLISHED, of UDP none. */
+static __always_inline bool state_is_active(__u8 state)
+{
+	return state == STATE_ESTABLISHED || state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
+	       state == STATE_SYNACK || state == STATE_SCTP_ESTABLISHED;
 }
 
 /* conn.state after a packet in the given direction, connection counts not yet changed. */
@@ -142,6 +152,8 @@ static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old
 	}
 	if (pkt->protocol == IPPROTO_TCP)
 		state = tcp_next_state(conn_view(pkt, old), pkt->tcp_flags, old & CONN_STATE);
+	if (pkt->protocol == IPPROTO_SCTP)
+		state = sctp_next_state(conn_view(pkt, old), pkt->sctp_event, old & CONN_STATE);
 	old &= ~(CONN_STATE | CONN_ACTIVE | CONN_INACTIVE);
 	return old | state | (state_is_active(state) ? CONN_ACTIVE : CONN_INACTIVE);
 }
@@ -176,12 +188,12 @@ static __always_inline void conn_touch(const struct packet *pkt, struct conn *co
 	}
 }
 
-/* A SYN may start a new connection in place of one that is over (conn_reuse_mode 1). */
+/* A SYN or INIT may start a new connection in place of one that is over (conn_reuse_mode 1). */
 static __always_inline bool conn_is_over(const struct conn *conn)
 {
 	__u8 state = conn->state & CONN_STATE;
 
-	return state == STATE_TIME_WAIT || state == STATE_CLOSE;
+	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_SCTP_CLOSED;
 }
 
 #endif

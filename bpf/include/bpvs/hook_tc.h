@@ -80,6 +80,17 @@ static __always_inline __u32 hook_segment_size(hook_ctx *ctx)
 	return ctx->gso_size;
 }
 
+/*
+ * Are all packets that this one is cut into short enough for the interface? For segments of any size, which SCTP's sender
+ * has cut already (GSO_BY_FRAGS): the kernel alone sees them.
+ */
+static __always_inline bool hook_segments_fit(hook_ctx *ctx, __u32 ifindex)
+{
+	__u32 mtu = 0;
+
+	return bpf_check_mtu(ctx, ifindex, &mtu, 0, BPF_MTU_CHK_SEGS) != BPF_MTU_CHK_RET_SEGS_TOOBIG;
+}
+
 static __always_inline long hook_load(hook_ctx *ctx, __u32 offset, void *to, __u32 size)
 {
 	return bpf_skb_load_bytes(ctx, offset, to, size);
@@ -186,14 +197,17 @@ static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, 
 
 /*
  * Is the transport checksum left to whoever sends the packet (CHECKSUM_PARTIAL)? Only a helper knows: it changes the
- * checksum of finished packets alone. Asked of TCP.
+ * checksum of finished packets alone. Asked of TCP and SCTP.
  */
 static __always_inline bool hook_is_unfinished(hook_ctx *ctx, const struct packet *pkt)
 {
-	__u32 offset = (pkt->l4 & MAX_OFFSET) + __builtin_offsetof(struct tcphdr, check);
-	__u16 *check = packet_at(ctx, offset, sizeof(*check));
+	__u32 offset = pkt->protocol == IPPROTO_SCTP ? __builtin_offsetof(struct sctp_header, check)
+						     : __builtin_offsetof(struct tcphdr, check);
 	__u16 before, after;
+	__u16 *check;
 
+	offset += pkt->l4 & MAX_OFFSET;
+	check = packet_at(ctx, offset, sizeof(*check));
 	if (!check)
 		return false;
 	before = *check;

@@ -97,7 +97,8 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 	if (shift) /* the receiver asks whether it sent that */
 		ports = csum_fold32((__u64)ports + number_add(ctx, pkt->inner_l4 + 4, shift));
 	delta += ports;
-	if (check + sizeof(__u16) <= pkt->l3 + pkt->length) /* what follows is padding */
+	/* what follows is padding; nobody looks at the CRC of an embedded SCTP packet, which is seldom whole */
+	if (pkt->key.protocol != IPPROTO_SCTP && check + sizeof(__u16) <= pkt->l3 + pkt->length)
 		delta += icmp_correct(ctx, check, csum_fold32((__u64)src + dst + ports),
 				      pkt->key.protocol == IPPROTO_UDP);
 	return csum_fold32(delta);

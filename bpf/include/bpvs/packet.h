@@ -32,6 +32,8 @@ typedef struct __sk_buff hook_ctx;
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
+#define SEGMENTS_VARY 0xffff /* a segment size: GSO_BY_FRAGS of include/linux/skbuff.h */
+
 #define MAX_OFFSET 0x1ff /* headers are looked for within the first 512 bytes */
 
 /* byte 13 of the TCP header */
@@ -40,6 +42,20 @@ enum tcp_flags {
 	TCP_SYN = 0x02,
 	TCP_RST = 0x04,
 	TCP_ACK = 0x10,
+};
+
+/* What an SCTP packet means to its connection: the type of its first chunk. */
+enum sctp_event {
+	CHUNK_DATA, /* and SACK, HEARTBEAT, all that changes no state by itself */
+	CHUNK_INIT,
+	CHUNK_INIT_ACK,
+	CHUNK_COOKIE_ECHO,
+	CHUNK_COOKIE_ACK,
+	CHUNK_SHUTDOWN,
+	CHUNK_SHUTDOWN_ACK,
+	CHUNK_SHUTDOWN_COMPLETE,
+	CHUNK_ERROR,
+	CHUNK_ABORT,
 };
 
 /* A station as the kernel's neighbour code wants it. */
@@ -53,8 +69,8 @@ struct packet {
 	struct neighbour neighbour; /* next hop, where the FIB was asked for this packet: see nexthop.h */
 	__u32 from;                 /* interface that it came in by */
 	__u32 l3;                   /* offset of the IP header */
-	__u32 l4;                   /* offset of the TCP, UDP or ICMP header */
-	__u32 payload;              /* offset of what follows the TCP or UDP header */
+	__u32 l4;                   /* offset of the TCP, UDP, SCTP or ICMP header */
+	__u32 payload;              /* offset of what follows the TCP, UDP or SCTP header */
 	__u32 inner_l3;             /* ICMP error: offset of the embedded IP header */
 	__u32 inner_l4;
 	__u32 fragment_id;
@@ -63,7 +79,8 @@ struct packet {
 	__u8 family;
 	__u8 protocol; /* of the packet itself; key.protocol is the flow's */
 	__u8 tcp_flags;
-	__u8 direction; /* enum direction, known once a connection is found */
+	__u8 sctp_event; /* enum sctp_event */
+	__u8 direction;  /* enum direction, known once a connection is found */
 	__u8 ttl;
 	bool is_opening;        /* SYNPROXY made it a SYN */
 	bool is_finished;       /* it has been round the siding: its checksum is finished */
@@ -74,6 +91,14 @@ struct packet {
 	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client; /* a socket of the director sent it */
 	bool is_local;          /* a socket of the director sent or gets it: its TTL stays */
+};
+
+/* SCTP's header before the chunks; <linux/sctp.h> has none. */
+struct sctp_header {
+	__be16 source;
+	__be16 dest;
+	__be32 tag;
+	__u32 check; /* CRC32c, its lowest byte first */
 };
 
 /* The Ethernet header. */

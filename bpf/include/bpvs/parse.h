@@ -10,6 +10,7 @@
 
 #include "fragment.h"
 #include "packet.h"
+#include "sctp.h"
 
 #define MAX_EXTENSIONS 6 /* IPv6 extension headers that are walked over */
 
@@ -148,7 +149,7 @@ static __always_inline enum verdict parse_ip(hook_ctx *ctx, __u8 family, __u32 l
 	return family == FAMILY_IPV4 ? parse_ipv4(ctx, l3, ip) : parse_ipv6(ctx, l3, ip);
 }
 
-/* Ports of TCP and UDP lie in the same place. */
+/* Ports of TCP, UDP and SCTP lie in the same place. */
 static __always_inline bool parse_ports(hook_ctx *ctx, __u32 l4, __be16 *src, __be16 *dst)
 {
 	struct udphdr *header = packet_at(ctx, l4, sizeof(*header));
@@ -162,7 +163,7 @@ static __always_inline bool parse_ports(hook_ctx *ctx, __u32 l4, __be16 *src, __
 
 static __always_inline bool protocol_has_ports(__u8 protocol)
 {
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP;
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
 /* These carry the packet that they complain about (RFC 792, RFC 4443). */
@@ -214,6 +215,8 @@ static __always_inline enum verdict parse_transport(hook_ctx *ctx, struct packet
 	pkt->payload = pkt->l4 + sizeof(struct udphdr);
 	if (pkt->protocol == IPPROTO_UDP)
 		return FORWARDED;
+	if (pkt->protocol == IPPROTO_SCTP)
+		return parse_sctp(ctx, pkt);
 	tcp = packet_at(ctx, pkt->l4, sizeof(*tcp));
 	if (!tcp || tcp->doff < 5 || pkt->l4 + tcp->doff * 4 > pkt->l3 + pkt->length)
 		return PASS_MALFORMED;

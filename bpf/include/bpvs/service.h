@@ -29,11 +29,13 @@ static __always_inline struct plan *service_plan(struct service *service)
 	return service->current & 1 ? &service->plan[1] : &service->plan[0];
 }
 
-/* May this packet start a connection? TCP needs SYN without RST; ACK does not matter. */
+/* May this packet start a connection? TCP needs SYN without RST, where ACK does not matter; SCTP needs INIT. */
 static __always_inline bool packet_opens(const struct packet *pkt)
 {
 	if (pkt->is_fragment || pkt->key.sport == bpf_htons(FTP_DATA_PORT))
 		return false;
+	if (pkt->protocol == IPPROTO_SCTP)
+		return pkt->sctp_event == CHUNK_INIT;
 	return pkt->protocol == IPPROTO_UDP || (pkt->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
 }
 

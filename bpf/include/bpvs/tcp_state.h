@@ -17,7 +17,8 @@ enum tcp_event {
 	EVENT_NONE,
 };
 
-enum tcp_view {
+/* Whose packets a table speaks of. */
+enum view {
 	VIEW_IN = DIR_IN,
 	VIEW_OUT = DIR_OUT,
 	VIEW_IN_ONLY,
@@ -98,13 +99,6 @@ static __always_inline __u8 tcp_next_state(__u32 view, __u8 flags, __u32 state)
 	barrier_var(event);
 	barrier_var(view);
 	return tcp_next[view & VIEW_MASK][event & EVENT_MASK][state & STATE_MASK];
-}
-
-/* ESTABLISHED, SYN_SENT, SYN_RECV and SYNACK count as active connections. */
-static __always_inline bool state_is_active(__u8 state)
-{
-	return state == STATE_ESTABLISHED || state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
-	       state == STATE_SYNACK;
 }
 
 #endif

@@ -55,7 +55,7 @@ class Capability(Check):
 
     def server(self, service: VirtualService, server: RealServer) -> None:
         """Raise NotBuilt or InvalidServer for what cannot be done."""
-        _check_server(server)
+        _check_server(service, server)
         if server.address.family is not service.key.family and not _crosses(service, server):
             raise InvalidServer
         place = self._place(server.address)
@@ -75,8 +75,6 @@ class Capability(Check):
 def _check_service(service: VirtualService) -> None:
     if service.key.fwmark:
         raise NotBuilt("firewall-mark services (-f) are not built yet: use -t or -u")
-    if service.key.protocol is Protocol.SCTP:
-        raise NotBuilt("SCTP services are not built yet: use -t or -u")
     if service.persistence is not None or service.engine:
         raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
     if service.ops:
@@ -87,7 +85,9 @@ def _check_service(service: VirtualService) -> None:
         raise NotBuilt("scheduler flags (-b) are not built yet: leave -b out")
 
 
-def _check_server(server: RealServer) -> None:
+def _check_server(service: VirtualService, server: RealServer) -> None:
+    if server.method is Method.FULLNAT and service.key.protocol is Protocol.SCTP:
+        raise NotBuilt("FullNAT does not forward SCTP: use -m, -g or -i")
     if server.upper or server.lower:
         raise NotBuilt("connection thresholds (-x, -y) are not built yet: leave them out")
 

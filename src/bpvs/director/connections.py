@@ -15,13 +15,21 @@ from bpvs.model import Address, Connection, Protocol
 _CHUNK = 4096  # rows copied at once
 _NS = 1_000_000_000
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
-_STATES = {number: name.removeprefix("STATE_") for number, name in _abi.CONN_STATE_NAMES.items()} | {
-    _abi.STATE_NEW: "NONE"  # IPVS has no name for it
-}
 _FIELDS = (
     *("state", "seen", "client_port", "virtual_port", "server_port"),
     *("protocol", "client", "virtual", "server"),
 )
+
+
+def _shown(state: str) -> str:
+    """What IPVS calls a state: names of SCTP have hyphens."""
+    of_sctp = state.removeprefix("STATE_SCTP_")
+    return state.removeprefix("STATE_") if of_sctp == state else of_sctp.replace("_", "-")
+
+
+_STATES = {number: _shown(name) for number, name in _abi.CONN_STATE_NAMES.items()} | {
+    _abi.STATE_NEW: "NONE"  # IPVS has no name for it
+}
 
 
 class _Addresses(dict[bytes, Address]):

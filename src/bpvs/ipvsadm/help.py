@@ -49,7 +49,7 @@ Each has a long form, and most have a short one.
 virtual-service:
   --tcp-service|-t  service-address   TCP at host[:port]
   --udp-service|-u  service-address   UDP at host[:port]
-  --sctp-service    service-address   SCTP at host[:port] (not built yet)
+  --sctp-service    service-address   SCTP at host[:port]
   --fwmark-service|-f fwmark          packets with this firewall mark, 1 or more (not built yet)
 
 Options:

@@ -32,6 +32,13 @@ _TCP_TIMEOUTS = {
     _abi.STATE_LISTEN: 120,
     _abi.STATE_SYNACK: 120,
 }
+# net/netfilter/ipvs/ip_vs_proto_sctp.c, sctp_timeouts, seconds; --set changes none.
+_SCTP_TIMEOUTS = dict.fromkeys(range(_abi.STATE_SCTP_INIT, _abi.STATE_SCTP_CLOSED + 1), 61) | {
+    _abi.STATE_SCTP_NONE: 2,
+    _abi.STATE_SCTP_INIT1: 4,
+    _abi.STATE_SCTP_ESTABLISHED: 900,
+    _abi.STATE_SCTP_REJECTED: 4,
+}
 
 MEMORY_PER_CONNECTION = 356  # bytes: a row of conns, two elements and two buckets of flows, one of free_slots
 _DEFAULT_CONNECTIONS = 1 << 18
@@ -98,7 +105,9 @@ def _object(name: str) -> Path:
 
 def _prepare(settings: ArrayMap) -> None:
     timeouts = Timeouts()
-    by_state = _TCP_TIMEOUTS | {
+    by_state = {
+        **_TCP_TIMEOUTS,
+        **_SCTP_TIMEOUTS,
         _abi.STATE_ESTABLISHED: timeouts.tcp,
         _abi.STATE_FIN_WAIT: timeouts.tcp_fin,
         _abi.STATE_UDP: timeouts.udp,

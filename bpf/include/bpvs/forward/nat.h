@@ -2,11 +2,14 @@
 /*
  * LVS-NAT and FullNAT. In: destination := real server, source := local address (of NAT that is the client itself). Out:
  * source := virtual service, destination := client. Transport and IP checksums follow by difference, TTL falls by one on
- * the way to another host. The addresses' difference is known since the connection began.
+ * the way to another host. The addresses' difference is known since the connection began. SCTP's checksum, a CRC32c,
+ * covers its ports, but no addresses.
  */
 #ifndef BPVS_FORWARD_NAT_H
 #define BPVS_FORWARD_NAT_H
 
+#include "../conn.h"
+#include "../crc32c.h"
 #include "../csum.h"
 #include "../packet.h"
 #include "../sequence.h"
@@ -77,6 +80,38 @@ static __always_inline __u32 nat_check_offset(__u8 protocol)
 				       : __builtin_offsetof(struct udphdr, check);
 }
 
+/*
+ * The CRC follows the ports, by their difference. One that hardware or a later step of the kernel is to work out is still
+ * zero and must stay so: the whole packet, that zero included, is what skb_crc32c_csum_help() reads.
+ */
+static __always_inline void nat_sctp(hook_ctx *ctx, const struct packet *pkt, const struct ends *ends)
+{
+	struct sctp_header *header = packet_at(ctx, pkt->l4, sizeof(*header));
+	__u32 ports = (__u32)ends->dport << 16 | ends->sport; /* as they lie in memory */
+	__u32 difference, check;
+
+	if (!header)
+		return;
+	difference = ports ^ ((__u32)header->dest << 16 | header->source);
+	if (!difference)
+		return;
+	check = header->check;
+	header->source = ends->sport;
+	header->dest = ends->dport;
+	if (!check && hook_is_unfinished(ctx, pkt))
+		return;
+	header = packet_at(ctx, pkt->l4, sizeof(*header));
+	if (header)
+		header->check = check ^ crc32c_change(difference, pkt->l3 + pkt->length - pkt->l4);
+}
+
+/* The CRC of an SCTP packet in fragments cannot follow its ports: the first one does not tell how long the whole is. */
+static __always_inline bool nat_breaks(const struct packet *pkt, const struct conn *conn)
+{
+	return pkt->is_part && pkt->protocol == IPPROTO_SCTP && conn_is_translated(conn) &&
+	       conn->virtual_port != conn->server_port;
+}
+
 static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const struct conn *conn)
 {
 	struct ends ends = nat_ends(pkt, conn);
@@ -88,6 +123,10 @@ static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const
 		nat_ipv6(ctx, pkt, &ends);
 	if (pkt->is_fragment)
 		return;
+	if (pkt->protocol == IPPROTO_SCTP) {
+		nat_sctp(ctx, pkt, &ends);
+		return;
+	}
 	rest = nat_ports(ctx, pkt->l4, &ends);
 	if (conn->state & CONN_SYNPROXY)
 		rest = csum_fold32((__u64)rest + sequence_translate(ctx, pkt, conn));
