@@ -293,7 +293,7 @@ def test_client_on_the_director(rig: Rig, path: Path) -> None:
 def test_segments_of_any_size(rig: Rig, path: Path) -> None:
     """GSO_BY_FRAGS: the sender has cut them already, so the size of the whole says nothing."""
     flow = opened(rig, path)
-    shape = Shape(payload=chunk("DATA", bytes(1900)))
+    shape = Shape(payload=chunk("DATA", bytes(1900)), ip={} if path.is_ipv6 else {"flags": "DF"})
     run = rig.run(Hook.TC, flow.request(shape), gso_size=0xFFFF)
     assert (run.action, run.verdicts) == (Action.REDIRECT, {})
     assert not difference(run.frame, flow.to_server(shape))
