@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet
@@ -20,6 +20,7 @@ from bpvs.director import Director
 from bpvs.kernel.instance import Instance
 from bpvs.lab.host import Host
 from bpvs.lab.network import Network
+from bpvs.lab.topology import Routed
 from bpvs.net import ethtool, siding
 from bpvs.net.links import SIDING_MACS, Link, links
 
@@ -259,3 +260,21 @@ def test_nobody_attaches_to_it_by_name(host: Host) -> None:
     assert refused.code == 1
     assert refused.err == "bpvs up: interface 'bpvs-a' cannot be attached to: BPVS's own siding; there are lo\n"
     assert_stands(host)
+
+
+def test_a_fragment_that_overtook_the_first_one_waits_for_it_and_arrives(bare: Routed) -> None:
+    """It comes back to the interface that had brought it."""
+    bare.director.ipvsadm("-A", "-u", f"{bare.vip}:9", "-s", "rr").checked()
+    bare.director.ipvsadm("-a", "-u", f"{bare.vip}:9", "-r", "10.0.1.11:9", "-m").checked()
+    payload = bytes(number % 251 for number in range(4000))
+    parts = fragment(IP(src="10.9.0.2", dst=bare.vip, id=77) / UDP(sport=5000, dport=9) / payload, 1400)
+    with bare.servers[0].inside():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with bare.client.inside():
+        client = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with server, client:
+        server.bind(("", 9))
+        server.settimeout(5)
+        for part in reversed(parts):
+            client.sendto(bytes(part), (bare.vip, 0))
+        assert server.recv(9000) == payload

@@ -37,23 +37,23 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
-/* The interface that brought the packet; one that has been in the siding carries it in its priority. */
+/* The interface that brought the packet; one from the siding carries it in its mark, since veth clears the priority. */
 static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
 	if (ctx->ingress_ifindex == settings->siding_wait || ctx->ingress_ifindex == settings->siding_done)
-		return ctx->priority & HOLD_FROM;
+		return ctx->mark & HOLD_FROM;
 	return ctx->ingress_ifindex;
 }
 
 static __always_inline __u32 hook_rounds(hook_ctx *ctx)
 {
-	return ctx->priority >> HOLD_ROUNDS_SHIFT;
+	return ctx->mark >> HOLD_ROUNDS_SHIFT;
 }
 
 /* Back to where it came in, to be looked at again. */
 static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
 {
-	ctx->priority = 0;
+	ctx->mark = 0;
 	return bpf_redirect(pkt->from, BPF_F_INGRESS);
 }
 
@@ -171,7 +171,7 @@ static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
 
 static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)
 {
-	ctx->priority = pkt->from;
+	ctx->mark = pkt->from;
 }
 
 /* Has a copy come back later, see hook_has_waited(). */
@@ -181,10 +181,10 @@ static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings 
 		bpf_clone_redirect(ctx, settings->siding_wait, 0);
 }
 
-/* Has the packet itself come back later. Its priority tells where it came from and how often it has waited. */
+/* Has the packet itself come back later. Its mark tells where it came from and how often it has waited. */
 static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
 {
-	ctx->priority += 1 << HOLD_ROUNDS_SHIFT;
+	ctx->mark += 1 << HOLD_ROUNDS_SHIFT;
 	return settings->siding_wait ? (int)bpf_redirect(settings->siding_wait, 0) : TC_ACT_SHOT;
 }
 
