@@ -318,6 +318,10 @@ LEFT = {
         "left_malformed",
         framed(outer("ipv4", 17, struct.pack("!HHHH", 1, GUE_PORT, 9 + 4 + len(IN4), 0) + gue("ipv4", IN4))),
     ),
+    "inner packet beyond the UDP length": (
+        "left_malformed",
+        framed(outer("ipv4", 17, struct.pack("!HHHH", 1, GUE_PORT, 8 + 4 + len(IN4) - 1, 0) + gue("ipv4", IN4))),
+    ),
     "GRE with a key": ("left_unknown", framed(outer("ipv4", 47, b"\x20\0\x08\0\0\0\0\1" + IN4))),
     "GRE of version 1": ("left_unknown", framed(outer("ipv4", 47, b"\0\1\x08\0" + IN4))),
     "GRE with Ethernet inside": ("left_unknown", framed(outer("ipv4", 47, b"\0\0\x65\x58" + IN4))),
