@@ -20,6 +20,7 @@
 #include "bpvs/forward/route.h"
 #include "bpvs/forward/tun.h"
 #include "bpvs/icmp.h"
+#include "bpvs/translate_icmp.h"
 #include "bpvs/answer.h"
 #include "bpvs/claim.h"
 #ifdef HOOK_TC
@@ -92,6 +93,8 @@ static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct
 				 const struct hop *hop)
 {
 	pkt->mtu = hop->mtu;
+	if (conn_crosses(conn) && conn->method == METHOD_FULLNAT)
+		pkt->mtu += pkt->direction == DIR_IN ? FAMILY_DIFFERENCE : -FAMILY_DIFFERENCE;
 	if (is_tunnelled(pkt, conn))
 		pkt->mtu = tun_room(dest, hop->mtu);
 	if (hook_segment_size(ctx) == SEGMENTS_VARY)
@@ -104,10 +107,11 @@ static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct co
 				    struct settings *settings)
 {
 	if (conn_is_translated(conn)) {
-		if (pkt->is_error)
-			forward_icmp(ctx, pkt, conn);
-		else
-			forward_nat(ctx, pkt, conn);
+		if (!pkt->is_error)
+			return forward_nat(ctx, pkt, conn);
+		if (conn_crosses(conn))
+			return translate_error(ctx, pkt, conn);
+		forward_icmp(ctx, pkt, conn);
 		return true;
 	}
 	if (is_tunnelled(pkt, conn) && !(dest->flags & DEST_LOCAL))
@@ -190,7 +194,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	if (verdict)
 		return verdict;
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
-		return DROP_NO_ROOM;
+		return conn_crosses(conn) ? DROP_UNTRANSLATABLE : DROP_NO_ROOM;
 	if (pkt->is_opening)
 		hook_hold_copy(ctx, settings);
 	*action = hop_send(ctx, pkt, hop);

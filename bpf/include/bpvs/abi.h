@@ -320,7 +320,7 @@ struct spread {
 /* Settings of the instance that commands may change while packets flow. */
 struct settings {
 	__u32 abi;           /* ABI_VERSION of whoever loaded the programs */
-	__u32 services_ipv4; /* 0: every IPv4 packet passes untouched */
+	__u32 services_ipv4; /* those with clients or servers of that family; 0: every IPv4 packet passes untouched */
 	__u32 services_ipv6;
 	__u32 dest_high; /* rows of `dests` and `services` at and above these were never used */
 	__u32 service_high;

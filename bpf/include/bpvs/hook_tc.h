@@ -100,7 +100,6 @@ static __always_inline long hook_load(hook_ctx *ctx, __u32 offset, void *to, __u
 static __always_inline bool hook_encapsulate(hook_ctx *ctx, __u32 size, bool ipv4, __u8 protocol)
 {
 	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
-	struct frame *frame;
 
 	flags |= ipv4 ? BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 : BPF_F_ADJ_ROOM_ENCAP_L3_IPV6;
 	if (protocol == IPPROTO_UDP)
@@ -109,11 +108,7 @@ static __always_inline bool hook_encapsulate(hook_ctx *ctx, __u32 size, bool ipv
 		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
 	if (bpf_skb_adjust_room(ctx, size, BPF_ADJ_ROOM_MAC, flags))
 		return false;
-	frame = packet_at(ctx, 0, sizeof(*frame));
-	if (!frame)
-		return false;
-	frame->protocol = bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
-	return true;
+	return packet_set_family(ctx, ipv4 ? FAMILY_IPV4 : FAMILY_IPV6);
 }
 
 static __always_inline bool hook_reaches(__u32 ifindex)
@@ -135,7 +130,7 @@ static __always_inline void hook_update_check(hook_ctx *ctx, const struct packet
 	 * The first call took address_delta off skb->csum, which is right for IPv4 (the header's own checksum made up for
 	 * the address). IPv6 has no header checksum: address and transport checksum cancel out, so put it back.
 	 */
-	if (pkt->family == FAMILY_IPV6)
+	if (pkt->family == FAMILY_IPV6 && !pkt->is_translated)
 		bpf_csum_update(ctx, address_delta);
 }
 
@@ -154,6 +149,13 @@ static __always_inline bool hook_address(hook_ctx *ctx, const struct hop *hop)
 	frame->dst = hop->dst;
 	frame->src = hop->src;
 	return true;
+}
+
+/* Makes the IP header one of the other family's size, contents undefined. */
+static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family)
+{
+	return !bpf_skb_change_proto(ctx, bpf_htons(family == FAMILY_IPV4 ? ETH_P_IP : ETH_P_IPV6), 0) &&
+	       packet_set_family(ctx, family);
 }
 
 static __always_inline int hook_send(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)

@@ -78,16 +78,10 @@ static __always_inline long hook_load(hook_ctx *ctx, __u32 offset, void *to, __u
 /* Makes room for outer headers behind the Ethernet header, whose addresses are lost. */
 static __always_inline bool hook_encapsulate(hook_ctx *ctx, __u32 size, bool ipv4, __u8 protocol)
 {
-	struct frame *frame;
-
 	(void)protocol;
 	if (bpf_xdp_adjust_head(ctx, -(int)size))
 		return false;
-	frame = packet_at(ctx, 0, sizeof(*frame));
-	if (!frame)
-		return false;
-	frame->protocol = bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6);
-	return true;
+	return packet_set_family(ctx, ipv4 ? FAMILY_IPV4 : FAMILY_IPV6);
 }
 
 /* Can a frame be redirected there? Many drivers can send only where XDP was set up. */
@@ -139,6 +133,14 @@ static __always_inline __u32 hook_open_gap(hook_ctx *ctx, const struct packet *p
 {
 	(void)pkt;
 	return bpf_xdp_adjust_head(ctx, -(int)size) ? MAX_OFFSET + 1 : 0;
+}
+
+/* Makes the IP header one of the other family's size, contents undefined. */
+static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family)
+{
+	int change = sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+
+	return !bpf_xdp_adjust_head(ctx, family == FAMILY_IPV4 ? change : -change) && packet_set_family(ctx, family);
 }
 
 static __always_inline int hook_send(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)

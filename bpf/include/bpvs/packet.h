@@ -82,15 +82,16 @@ struct packet {
 	__u8 sctp_event; /* enum sctp_event */
 	__u8 direction;  /* enum direction, known once a connection is found */
 	__u8 ttl;
-	bool is_opening;        /* SYNPROXY made it a SYN */
-	bool is_finished;       /* it has been round the siding: its checksum is finished */
-	bool is_quoted;         /* from an ICMP error: perhaps no more than 8 bytes of its transport header */
-	bool may_be_cut;        /* IPv4 without "don't fragment" */
-	bool is_part;           /* a fragment */
-	bool is_fragment;       /* a later fragment: no transport header */
-	bool is_error;          /* an ICMP error; inner_l3 and inner_l4 are set */
-	bool from_local_client; /* a socket of the director sent it */
-	bool is_local;          /* a socket of the director sent or gets it: its TTL stays */
+	bool is_opening : 1;        /* SYNPROXY made it a SYN */
+	bool is_finished : 1;       /* it has been round the siding: its checksum is finished */
+	bool is_translated : 1;     /* its IP header was replaced by one of the other family */
+	bool is_quoted : 1;         /* from an ICMP error: perhaps no more than 8 bytes of its transport header */
+	bool may_be_cut : 1;        /* IPv4 without "don't fragment" */
+	bool is_part : 1;           /* a fragment */
+	bool is_fragment : 1;       /* a later fragment: no transport header */
+	bool is_error : 1;          /* an ICMP error; inner_l3 and inner_l4 are set */
+	bool from_local_client : 1; /* a socket of the director sent it */
+	bool is_local : 1;          /* a socket of the director sent or gets it: its TTL stays */
 };
 
 /* SCTP's header before the chunks; <linux/sctp.h> has none. */
@@ -168,6 +169,17 @@ static __always_inline struct address address_ipv6(const struct in6_addr *from)
 
 	__builtin_memcpy(&address, from, sizeof(address));
 	return address;
+}
+
+/* Sets the Ethernet header's protocol. */
+static __always_inline bool packet_set_family(hook_ctx *ctx, __u8 family)
+{
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+
+	if (!frame)
+		return false;
+	frame->protocol = bpf_htons(family == FAMILY_IPV4 ? ETH_P_IP : ETH_P_IPV6);
+	return true;
 }
 
 #endif

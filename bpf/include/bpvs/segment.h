@@ -117,8 +117,8 @@ static __always_inline void segment_ipv6(hook_ctx *ctx, __u32 l3, struct segment
 }
 
 /*
- * Makes pkt the segment that this CPU has put together, in the family that the packet had; false where its frame cannot
- * take the size. Not static: verified once.
+ * Makes pkt the segment that this CPU has put together; false where its frame cannot take the size. Not static: verified
+ * once.
  */
 __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 {
@@ -126,6 +126,7 @@ __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 	__u32 size, ip, l3;
 	__u64 pseudo;
 	bool finished;
+	__u8 family;
 
 	if (!pkt || !segment)
 		return false;
@@ -142,6 +143,11 @@ __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 						  csum_words(segment->options, sizeof(segment->options)));
 	else
 		segment->tcp.check = csum_fold16(pseudo);
+	family = address_is_ipv4(&segment->dst) ? FAMILY_IPV4 : FAMILY_IPV6;
+	if (family != pkt->family && !hook_change_family(ctx, family))
+		return false;
+	pkt->family = family;
+	ip = family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 	if (!hook_resize(ctx, l3 + ip + size))
 		return false;
 	if (pkt->family == FAMILY_IPV4)

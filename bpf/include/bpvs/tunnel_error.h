@@ -75,7 +75,6 @@ static __noinline struct conn *tunnel_error_open(hook_ctx *ctx, struct packet *p
 {
 	enum direction direction = DIR_OUT;
 	struct ip_info outer = {};
-	struct frame *frame;
 	struct conn *conn;
 	struct dest *dest;
 	__u32 at, mtu = 0;
@@ -99,9 +98,7 @@ static __noinline struct conn *tunnel_error_open(hook_ctx *ctx, struct packet *p
 	}
 	if (bpf_skb_adjust_room(ctx, -(int)(at - pkt->l3), BPF_ADJ_ROOM_MAC, 0))
 		return NULL;
-	frame = packet_at(ctx, 0, sizeof(*frame));
-	if (frame)
-		frame->protocol = bpf_htons(pkt->family == FAMILY_IPV4 ? ETH_P_IP : ETH_P_IPV6);
+	packet_set_family(ctx, pkt->family);
 	pkt->is_error = false;
 	pkt->is_quoted = true;
 	pkt->direction = DIR_OUT; /* the answer goes to the client */

@@ -152,7 +152,9 @@ class Director:
 
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
         """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
+        from bpvs.director import foreign
         from bpvs.director.interfaces import attach
+        from bpvs.director.rows import read_rows
 
         before = self.instance()
         if before and connections not in (None, before.conns.count):
@@ -167,6 +169,7 @@ class Director:
                 if before is None:
                     self._unload(instance)
                 raise
+            foreign.settle(instance, read_rows(instance).values())
         return instance
 
     def _load_locked(self, connections: int | None) -> Instance:
@@ -192,8 +195,10 @@ class Director:
             return True
 
     def _unload(self, instance: Instance) -> None:
+        from bpvs.director import foreign
         from bpvs.director.interfaces import detach_all
 
+        foreign.clear()
         detach_all(instance)
         instance.unload()
         self._instance = None

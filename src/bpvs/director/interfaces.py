@@ -102,13 +102,17 @@ def detach_all(instance: Instance) -> None:
 
 def attached(instance: Instance) -> list[Attached]:
     """The interfaces that carry programs, by index."""
-    names = {link.index: link.name for link in links()}
-    flags = sorted(_known(instance).items())
+    known = _known(instance)
     return [
-        Attached(index, names[index], ("tc", "xdp") if flag & _abi.ATTACHED_XDP else ("tc",))
-        for index, flag in flags
-        if index in names and flag & _abi.ATTACHED_TC
+        Attached(link.index, link.name, ("tc", "xdp") if known[link.index] & _abi.ATTACHED_XDP else ("tc",))
+        for link in attached_links(instance)
     ]
+
+
+def attached_links(instance: Instance) -> list[Link]:
+    """The same as links."""
+    known = _known(instance)
+    return [link for link in links() if known.get(link.index, 0) & _abi.ATTACHED_TC]
 
 
 def ensure_sysctls(instance: Instance) -> None:

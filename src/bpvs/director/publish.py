@@ -13,7 +13,7 @@ import struct
 from _socket import htons
 from collections.abc import Iterable, Mapping
 
-from bpvs.director import books
+from bpvs.director import books, foreign
 from bpvs.director.capability import Place
 from bpvs.director.rooms import Rooms
 from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, read_rows, wrap
@@ -40,6 +40,8 @@ def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, place
                 _publish_service(instance, rooms, rows.get(key), key, table, places)
         finally:
             settle(instance)
+    else:
+        foreign.settle(instance, rows.values())  # addresses and interfaces of the host may have changed
     _zero(instance, table)
 
 
@@ -56,11 +58,16 @@ def settle(instance: Instance) -> None:
         if flags != wanted:
             dests.store(dest, "flags", wanted)
     _settle_uses(instance, rows.values())
-    ipv6 = sum(key.family is Family.IPV6 for key in rows)
-    instance.settings.store(0, "services_ipv4", len(rows) - ipv6)
-    instance.settings.store(0, "services_ipv6", ipv6)
+    for family, field in ((Family.IPV4, "services_ipv4"), (Family.IPV6, "services_ipv6")):
+        instance.settings.store(0, field, sum(_concerns(row, family) for row in rows.values()))
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
+    foreign.settle(instance, rows.values())
     instance.settings.store(0, "unsettled", 0)
+
+
+def _concerns(row: Row, family: Family) -> bool:
+    """Whether packets of that family are of the service: from its clients, or from servers of the other family."""
+    return row.service.key.family is family or any(server.address.family is family for server in row.servers)
 
 
 def _settle_uses(instance: Instance, rows: Iterable[Row]) -> None:

@@ -14,6 +14,7 @@
 #include "../packet.h"
 #include "../sequence.h"
 #include "../toa.h"
+#include "../translate.h"
 
 /* Both ends of a packet as they are to be written. */
 struct ends {
@@ -112,20 +113,25 @@ static __always_inline bool nat_breaks(const struct packet *pkt, const struct co
 	       conn->virtual_port != conn->server_port;
 }
 
-static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const struct conn *conn)
+/* false, with the packet spoilt, where it cannot be made one of the other family. */
+static __always_inline bool forward_nat(hook_ctx *ctx, struct packet *pkt, const struct conn *conn)
 {
 	struct ends ends = nat_ends(pkt, conn);
 	__u32 rest;
 
-	if (pkt->family == FAMILY_IPV4)
+	if (conn_crosses(conn)) {
+		if (!translate_header(ctx, pkt, ends.src, ends.dst))
+			return false;
+	} else if (pkt->family == FAMILY_IPV4) {
 		nat_ipv4(ctx, pkt, &ends);
-	else
+	} else {
 		nat_ipv6(ctx, pkt, &ends);
+	}
 	if (pkt->is_fragment)
-		return;
+		return true;
 	if (pkt->protocol == IPPROTO_SCTP) {
 		nat_sctp(ctx, pkt, &ends);
-		return;
+		return true;
 	}
 	rest = nat_ports(ctx, pkt->l4, &ends);
 	if (conn->state & CONN_SYNPROXY)
@@ -133,6 +139,7 @@ static __always_inline void forward_nat(hook_ctx *ctx, struct packet *pkt, const
 	if (conn->state & CONN_TOA && pkt->direction == DIR_OUT && pkt->tcp_flags & TCP_SYN)
 		rest = csum_fold32((__u64)rest + toa_lower_mss(ctx, pkt, conn));
 	hook_update_check(ctx, pkt, pkt->l4 + nat_check_offset(pkt->protocol), ends.delta, rest);
+	return true;
 }
 
 #endif
