@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bpvs.director import Director
-from bpvs.model import Counters, Protocol
+from bpvs.model import Counters, Protocol, VirtualService
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape
 from tests.packets.rig import Action, Hook, Rig
 
@@ -174,3 +174,21 @@ def test_what_is_dropped_is_not_counted_by_the_server(rig: Rig, hook: Hook, path
     rig.run(hook, flow.request(Shape(ttl=1)))
     rig.run(hook, flow.reply(Shape(ttl=1)), "back")
     assert counters(path) == before
+
+
+def test_server_of_a_deleted_service_counts_from_zero_in_another(rig: Rig) -> None:
+    """Its connections go on, as in IPVS; what the deleted service's listing counted does not."""
+    path = replace(TCP4, virtual_port=8104)
+    rig.serve(path.row)
+    flow = Flow(path, rig.port())
+    rig.run(Hook.TC, flow.request(Shape()))
+    key, server = path.row
+    with rig.change() as table:
+        table.clear()
+    with rig.change() as table:
+        table.add_service(VirtualService(key, "rr"))
+    with rig.change() as table:
+        table.add_server(key, server)
+    state = Director().status()[key].server(server.address, server.port)
+    assert state.counters == Counters()
+    assert state.active == 1

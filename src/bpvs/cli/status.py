@@ -45,6 +45,7 @@ def describe(director: Director, style: Style) -> str:
         ("attached", interfaces),
         ("table", f"{_count(overview.services, 'service')}, {_count(overview.servers, 'real server')}"),
         ("connections", f"{overview.connections} of at most {overview.connections_limit}"),
+        *([("tunnels", f"from {', '.join(overview.tunnel_sources)}")] if overview.tunnel_sources else ()),
         *_packets(overview),
     ]
     width = max(len(subject) for subject, _ in lines)

@@ -13,13 +13,15 @@ from bpvs.kernel import _abi
 
 MODES = ("auto", "xdp", "tc")
 _MOST_CONNECTIONS = 1 << 26
+NO_SOURCES = "none"
 
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 when everything wanted is attached."""
     options = _parser().parse_args(arguments)
     director = Director()
-    director.up(options.dev, options.mode, options.connections)
+    sources = [] if options.tunnel_sources == [NO_SOURCES] else options.tunnel_sources
+    director.up(options.dev, options.mode, options.connections, sources)
     sys.stdout.write(describe(director, style_for(sys.stdout)))
     return 0
 
@@ -48,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_connections,
         metavar="N",
         help="size of the connection table, fixed once it is loaded (default: 262144, less by memory)",
+    )
+    parser.add_argument(
+        "--tunnel-sources",
+        action="append",
+        metavar="PREFIX",
+        help="outer source addresses of tunnels vary by flow within this network, one of each family (may be "
+        f"repeated); {NO_SOURCES}: the address of the way again; without the option nothing changes",
     )
     return parser
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
-from bpvs.model import Connection, DirectorError, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model import Connection, DirectorError, Family, ServiceKey, ServiceStatus, Table, Timeouts
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
@@ -37,6 +37,7 @@ class Overview:
     servers: int
     connections: int
     connections_limit: int
+    tunnel_sources: tuple[str, ...]
     verdicts: dict[str, int]
 
 
@@ -116,6 +117,7 @@ class Director:
 
     def overview(self) -> Overview | None:
         """What is loaded and how full it is; None when nothing is."""
+        from bpvs.director import spread
         from bpvs.director.interfaces import attached
 
         instance = self._settled()
@@ -131,18 +133,35 @@ class Director:
             len(counts),
             sum(map(sum, counts)),
             instance.conns.count,
+            tuple(map(str, spread.read(instance))),
             self.verdicts(),
         )
 
-    def up(self, interfaces: Sequence[str] | None = None, mode: str = "auto", connections: int | None = None) -> None:
+    def up(
+        self,
+        interfaces: Sequence[str] | None = None,
+        mode: str = "auto",
+        connections: int | None = None,
+        tunnel_sources: Sequence[str] | None = None,
+    ) -> None:
         """Load the data plane if it is not, and attach it.
 
         `interfaces`: names, None for all that can bring packets. `mode`: "auto", "xdp" or "tc". `connections`: size of
-        the connection table; DirectorError if it is loaded already with another.
+        the connection table; DirectorError if it is loaded already with another. `tunnel_sources`: at most one network
+        of each family, in which the outer sources of tunnels vary by flow; empty: they do not; None: as before.
         """
+        from bpvs.director import spread
+
+        prefixes = None if tunnel_sources is None else [spread.Prefix.parse(text) for text in tunnel_sources]
+        by_family = {prefix.address.family: prefix for prefix in prefixes or ()}
+        if prefixes is not None and len(by_family) < len(prefixes):
+            raise DirectorError("tunnel sources: one network of each family at most")
         bpffs.mount()
         with bpffs.Lock(bpffs.root()):
-            self.up_locked(interfaces, mode, connections)
+            instance = self.up_locked(interfaces, mode, connections)
+            if prefixes is not None:
+                for family in Family:
+                    spread.write(instance, family, by_family.get(family))
 
     def load(self, connections: int | None = None) -> Instance:
         """The instance, loaded now if it was not."""
