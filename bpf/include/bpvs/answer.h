@@ -19,7 +19,7 @@
 
 static __always_inline bool is_answered(const struct packet *pkt, enum verdict verdict)
 {
-	if (pkt->is_error)
+	if (pkt->is_error || pkt->is_fragment)
 		return false;
 	if (verdict == DROP_NO_ROUTE)
 		return pkt->direction == DIR_IN;

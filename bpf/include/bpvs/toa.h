@@ -54,7 +54,7 @@ static __always_inline bool toa_wanted(const struct packet *pkt, const struct co
 {
 	__u32 size = toa_size(conn);
 
-	if (!(conn->state & CONN_TOA) || pkt->direction != DIR_IN || pkt->is_error || pkt->is_fragment)
+	if (!(conn->state & CONN_TOA) || pkt->direction != DIR_IN || pkt->is_error || pkt->is_part)
 		return false;
 	if (pkt->tcp_flags & (TCP_SYN | TCP_RST) || toa_place(pkt) > TOA_MOVED_LONGEST)
 		return false;
