@@ -16,7 +16,7 @@ import secrets
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -31,7 +31,8 @@ NARROW_MTU = 1280
 SERVERS = range(11, 19)
 
 _TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
-_SK_BUFF = struct.Struct("=36xII132xI12x")  # ingress_ifindex, ifindex, gso_size
+_SK_BUFF = struct.Struct("=8xI24xII132xI12x")  # mark, ingress_ifindex, ifindex, gso_size
+_ROUNDS_SHIFT = 24  # hook_tc.h: the mark tells where a packet in the siding came from and how often it waited
 _XDP_MD = struct.Struct("=IIIIII")  # data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
 _ROOM = 4096  # a test frame is smaller than a page
 
@@ -144,21 +145,36 @@ class Rig:
 
     def run(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> Run:
         """Run the hook's program on a frame that comes in from a link; from `lo` also for clients on the director."""
-        director = Director()
-        before = director.verdicts()
-        action, out = self.run_uncounted(hook, frame, link, gso_size)
-        after = director.verdicts()
-        return Run(action, out, {name: after[name] - before[name] for name in after if after[name] != before[name]})
+        return self._counted(lambda: self.run_uncounted(hook, frame, link, gso_size))
+
+    def run_held(self, frame: bytes, link: str, rounds: int) -> Run:
+        """Run TC's program on a frame that came in from a link and now comes out of the siding."""
+        instance = Director().instance()
+        assert instance is not None
+        siding = instance.settings.load(0, "siding_done")
+        context = _SK_BUFF.pack(self._indexes[link] | rounds << _ROUNDS_SHIFT, siding, siding, 0)
+        return self._counted(lambda: self._run(Hook.TC, frame, context))
 
     def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
         """As run(), without looking at the counters: for long series."""
         index = self._indexes[link]
         if hook is Hook.TC:
-            context = _SK_BUFF.pack(index, index, gso_size)
+            context = _SK_BUFF.pack(0, index, index, gso_size)
         else:
             context = _XDP_MD.pack(0, len(frame), 0, index, 0, 0) if link != "lo" else b""
+        return self._run(hook, frame, context)
+
+    def _run(self, hook: Hook, frame: bytes, context: bytes) -> tuple[Action, bytes]:
         code, out = _test_run(self._programs[hook], frame, context)
         return ACTIONS[hook][code], out
+
+    @staticmethod
+    def _counted(run: Callable[[], tuple[Action, bytes]]) -> Run:
+        director = Director()
+        before = director.verdicts()
+        action, out = run()
+        after = director.verdicts()
+        return Run(action, out, {name: after[name] - before[name] for name in after if after[name] != before[name]})
 
     @staticmethod
     def shortest(hook: Hook, frame: bytes) -> int:
