@@ -140,6 +140,11 @@ class Instance:
         return HashMap(self._descriptor("books"))
 
     @property
+    def foreign(self) -> HashMap:
+        """struct address to enum foreign_flags."""
+        return HashMap(self._descriptor("foreign"))
+
+    @property
     def attachments(self) -> HashMap:
         """Interface index to struct attachment."""
         return HashMap(self._descriptor("attachments"))
