@@ -196,4 +196,15 @@ static __always_inline bool conn_is_over(const struct conn *conn)
 	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_SCTP_CLOSED;
 }
 
+/*
+ * The connection's server. Connections of one that was removed go on counting down, but forward nothing (IPVS:
+ * expire_nodest_conn 0).
+ */
+static __always_inline struct dest *dest_of(const struct conn *conn)
+{
+	struct dest *dest = bpf_map_lookup_elem(&dests, &conn->dest);
+
+	return dest && dest->flags & DEST_LISTED ? dest : NULL;
+}
+
 #endif

@@ -17,9 +17,10 @@
 #define QUOTED_TRANSPORT 8
 #define IPV6_LEAST_MTU 1280
 
+/* Does the server have the other family than the client? */
 static __always_inline bool conn_crosses(const struct conn *conn)
 {
-	return address_is_ipv4(&conn->server) != address_is_ipv4(&conn->client);
+	return conn->method == METHOD_FULLNAT && address_is_ipv4(&conn->server) != address_is_ipv4(&conn->client);
 }
 
 /* A UDP datagram without checksum has none to go on with in IPv6 (RFC 7915 section 4.5). */

@@ -52,17 +52,29 @@ class Capability(Check):
     def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
         """Raise NotBuilt or UnknownScheduler for what cannot be done."""
         _check_service(service)
+        if service.synproxy:
+            for server in servers:
+                self._require_remote(server, "SYNPROXY (-j)")
 
     def server(self, service: VirtualService, server: RealServer) -> None:
         """Raise NotBuilt or InvalidServer for what cannot be done."""
         _check_server(service, server)
         if server.address.family is not service.key.family and not _crosses(service, server):
             raise InvalidServer
-        place = self._place(server.address)
-        if place.is_local and server.method is Method.FULLNAT:
-            raise NotBuilt(f"{server.address} is an address of the director, where FullNAT has no use: use -m or -g")
+        self._place(server.address)
+        if server.method is Method.FULLNAT:
+            self._require_remote(server, "FullNAT (-b)")
+        if service.synproxy:
+            self._require_remote(server, "SYNPROXY (-j)")
+
+    def _require_remote(self, server: RealServer, what: str) -> None:
+        if self._place(server.address).is_local:
+            raise NotBuilt(f"{what} does not go with {server.address}, which is an address of the director itself")
 
     def _place(self, address: Address) -> Place:
+        known = self.places.get(address)
+        if known is not None:
+            return known
         if self._judge is None:
             self._judge = Judge()
         if not self._judge.is_server_address(address):

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The last steps of a packet that has a connection: counted, rewritten by its server's method, and sent to the next hop, or
+ * delivered to a socket of the director.
+ */
+#ifndef BPVS_LEAVE_H
+#define BPVS_LEAVE_H
+
+#include "conn.h"
+#include "forward/nat.h"
+#include "forward/route.h"
+#include "forward/tun.h"
+#include "icmp.h"
+#include "nexthop.h"
+#include "stats.h"
+#include "translate_icmp.h"
+
+/* Is it for a socket of the director: a client that asked, or a real server there? */
+static __always_inline bool ends_here(const struct packet *pkt, const struct conn *conn, const struct dest *dest)
+{
+	if (dest->flags & DEST_LOCAL)
+		return true;
+	return pkt->direction == DIR_OUT && conn->state & CONN_LOCAL_CLIENT;
+}
+
+static __always_inline bool is_tunnelled(const struct packet *pkt, const struct conn *conn)
+{
+	return pkt->direction == DIR_IN && conn->method == METHOD_TUNNEL;
+}
+
+/* The remembered hop for the packet's direction. */
+static __always_inline struct hop *hop_of(const struct packet *pkt, struct conn *conn, struct lane *lane)
+{
+	return pkt->direction == DIR_IN ? &lane->hop : &conn->back;
+}
+
+/* Bytes of the largest IP packet that this one leaves as. */
+static __always_inline __u32 longest(hook_ctx *ctx, const struct packet *pkt)
+{
+	__u32 segment = hook_segment_size(ctx);
+
+	return segment ? pkt->payload - pkt->l3 + segment : pkt->length;
+}
+
+static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct conn *conn, const struct dest *dest,
+				 const struct hop *hop)
+{
+	pkt->mtu = hop->mtu;
+	if (conn_crosses(conn))
+		pkt->mtu += pkt->direction == DIR_IN ? FAMILY_DIFFERENCE : -FAMILY_DIFFERENCE;
+	if (is_tunnelled(pkt, conn))
+		pkt->mtu = tun_room(dest, hop->mtu);
+	if (hook_segment_size(ctx) == SEGMENTS_VARY)
+		return !hop->ifindex || hook_segments_fit(ctx, hop->ifindex);
+	return !hop->ifindex || longest(ctx, pkt) <= pkt->mtu;
+}
+
+/* Makes the packet what the next station expects; false where that fails. */
+static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				    struct settings *settings)
+{
+	if (conn_is_translated(conn)) {
+		if (!pkt->is_error)
+			return forward_nat(ctx, pkt, conn);
+		if (conn_crosses(conn))
+			return translate_error(ctx, pkt, conn);
+		forward_icmp(ctx, pkt, conn);
+		return true;
+	}
+	if (is_tunnelled(pkt, conn) && !(dest->flags & DEST_LOCAL))
+		return forward_tun(ctx, pkt, dest, tun_spread(dest, settings));
+	forward_route(ctx, pkt);
+	return true;
+}
+
+static __always_inline bool forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				    struct lane *lane, struct settings *settings)
+{
+	count_packet(pkt, lane);
+	if (!pkt->is_error)
+		conn_touch(pkt, conn);
+	return rewrite(ctx, pkt, conn, dest, settings);
+}
+
+/* To a socket of the director. */
+static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					    struct lane *lane, struct settings *settings, int *action)
+{
+	if (!HOOK_IS_COMPLETE)
+		return PASS_TO_TC;
+	if (pkt->direction == DIR_OUT && dest->flags & DEST_LOCAL)
+		return PASS_LOCAL_REPLY;
+	pkt->is_local = true;
+	forward(ctx, pkt, conn, dest, lane, settings);
+	*action = pkt->direction == DIR_OUT && conn_is_translated(conn) ? hook_send_local(ctx) : hook_action(PASS_IDLE);
+	return FORWARDED;
+}
+
+/* Tells a server of FullNAT who the client is. Only finished packets can be told: others take a turn round the siding. */
+static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+					     struct settings *settings, int *action)
+{
+	if (!toa_wanted(pkt, conn, longest(ctx, pkt)))
+		return FORWARDED;
+	if (pkt->is_finished || !hook_is_unfinished(ctx, pkt))
+		return toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
+	if (!settings->siding_done)
+		return FORWARDED;
+	*action = hook_finish(ctx, pkt, settings);
+	return HOLD_FINISH;
+}
+
+/* Too long for the way out, but allowed to be cut: that is the kernel's work, which gets the packet as it is to leave. */
+static __always_inline enum verdict send_in_pieces(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+						   struct dest *dest, struct lane *lane, struct settings *settings,
+						   int *action)
+{
+	if (!pkt->may_be_cut || pkt->is_error || pkt->from_local_client || conn->method == METHOD_ROUTE)
+		return DROP_TOO_BIG;
+	if (!HOOK_IS_COMPLETE)
+		return PASS_TO_TC;
+	pkt->is_local = true; /* the kernel lowers its TTL */
+	if (!forward(ctx, pkt, conn, dest, lane, settings))
+		return DROP_NO_ROOM;
+	if (conn->method == METHOD_NAT && pkt->direction == DIR_IN) /* its source belongs where it came in */
+		*action = hook_action(PASS_IDLE);
+	else
+		*action = hook_send_local(ctx);
+	return FORWARDED;
+}
+
+/* To another host. */
+static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					 struct lane *lane, struct settings *settings, int *action)
+{
+	struct hop *hop = hop_of(pkt, conn, lane);
+	enum verdict verdict;
+
+	if (pkt->ttl <= 1)
+		return DROP_TTL;
+	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
+	if (verdict)
+		return verdict;
+	if (!fits(ctx, pkt, conn, dest, hop))
+		return send_in_pieces(ctx, pkt, conn, dest, lane, settings, action);
+	verdict = announce(ctx, pkt, conn, settings, action);
+	if (verdict)
+		return verdict;
+	if (!forward(ctx, pkt, conn, dest, lane, settings))
+		return conn_crosses(conn) ? DROP_UNTRANSLATABLE : DROP_NO_ROOM;
+	if (pkt->is_opening)
+		hook_hold_copy(ctx, settings);
+	*action = hop_send(ctx, pkt, hop);
+	return FORWARDED;
+}
+
+#endif

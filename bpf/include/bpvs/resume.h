@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What comes back from the siding after it has waited there: SYNs to servers that have not answered, early fragments. */
+#ifndef BPVS_RESUME_H
+#define BPVS_RESUME_H
+
+#include "fragment.h"
+#include "handshake.h"
+#include "parse.h"
+#include "stats.h"
+
+/* A SYN that waited in the siding goes to its server once more when its time has come; until the server has answered. */
+static __always_inline int resume_syn(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+{
+	struct conn *conn = handshake_of_syn(pkt);
+	struct lane *lane;
+	struct dest *dest;
+
+	if (!conn)
+		return hook_action(DROP_HANDSHAKE);
+	dest = dest_of(conn);
+	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
+	if (!dest || !lane)
+		return hook_action(DROP_SERVER_REMOVED);
+	if (!handshake_is_due(conn))
+		return hook_hold(ctx, settings);
+	count_verdict(HOLD_SYN);
+	hook_hold_copy(ctx, settings);
+	pkt->direction = DIR_IN;
+	pkt->from = LOOPBACK_IFINDEX;
+	if (!hop_is_fresh(&lane->hop) && hop_ask(ctx, pkt, conn, dest, &lane->hop))
+		return hook_action(DROP_NO_ROUTE);
+	return hop_send(ctx, pkt, &lane->hop);
+}
+
+/* What waited in the siding. A fragment goes back to where it came in when the first of its datagram has come. */
+static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
+{
+	enum verdict verdict = parse(ctx, pkt);
+
+	if (!pkt->is_fragment)
+		return verdict ? hook_action(DROP_HANDSHAKE) : resume_syn(ctx, pkt, settings);
+	if (!verdict)
+		return hook_readmit(ctx, pkt);
+	if (hook_rounds(ctx) < FRAGMENT_ROUNDS)
+		return hook_hold(ctx, settings);
+	count_verdict(DROP_FRAGMENT);
+	return hook_action(DROP_FRAGMENT);
+}
+
+#endif
