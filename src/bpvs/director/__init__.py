@@ -172,7 +172,8 @@ class Director:
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
         """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
         from bpvs.director import foreign
-        from bpvs.director.interfaces import attach
+        from bpvs.director.interfaces import attach, attach_egress
+        from bpvs.director.publish import relocate
         from bpvs.director.rows import read_rows
 
         before = self.instance()
@@ -189,6 +190,8 @@ class Director:
                     self._unload(instance)
                 raise
             foreign.settle(instance, read_rows(instance).values())
+            relocate(instance)
+            attach_egress(instance)
         return instance
 
     def _load_locked(self, connections: int | None) -> Instance:

@@ -32,6 +32,12 @@ class Place:
     source: Address | None
 
 
+def place_of(judge: Judge, address: Address) -> Place:
+    """Where the routing tables say that an address is."""
+    is_local = judge.is_local(address)
+    return Place(is_local, None if is_local else judge.source(address))
+
+
 class Capability(Check):
     """The check of one change; a context manager, because it asks the kernel about addresses.
 
@@ -79,8 +85,7 @@ class Capability(Check):
             self._judge = Judge()
         if not self._judge.is_server_address(address):
             raise InvalidServer
-        is_local = self._judge.is_local(address)
-        place = self.places[address] = Place(is_local, None if is_local else self._judge.source(address))
+        place = self.places[address] = place_of(self._judge, address)
         return place
 
 

@@ -14,13 +14,14 @@ from _socket import htons
 from collections.abc import Iterable, Mapping
 
 from bpvs.director import books, foreign
-from bpvs.director.capability import Place
+from bpvs.director.capability import Place, place_of
 from bpvs.director.rooms import Rooms
 from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, read_rows, wrap
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Counters, Family, Method, RealServer, ServiceKey, Table, VirtualService
+from bpvs.net.address import Judge
 
 _NOTHING = Counters()
 _SERVER = _abi.SERVER.select("address", "port", "method", "weight", "dest")
@@ -84,6 +85,17 @@ def _books_of(row: Row) -> set[bytes]:
     protocol = row.service.key.protocol
     assert protocol is not None
     return books.wanted(row.locals, row.servers, protocol)
+
+
+def relocate(instance: Instance) -> None:
+    """Ask the routing tables again where every listed real server is: interfaces and addresses may have changed."""
+    rows = read_rows(instance)
+    rooms = Rooms(instance, rows)
+    with Judge() as judge:
+        for row in rows.values():
+            for dest, server in zip(row.dests, row.servers, strict=True):
+                rooms.reach(dest, server, place_of(judge, server.address))
+    _settle_uses(instance, rows.values())
 
 
 def service_key(key: ServiceKey) -> bytes:
