@@ -42,8 +42,8 @@ $(COMPILED): $(SETUP) $(BPF_FILES) $(ABI_TOOLS)
 	$(PYTHON) tools/compile_bpf.py
 	touch $@
 
-demo: $(COMPILED) ## the tutorial in network namespaces, then removed; KEEP=1 leaves it standing
-	$(BIN)/bpvs demo $(if $(KEEP),--keep)
+demo: $(COMPILED) ## the tutorial in network namespaces; TYPE=nat|dr|tun|fullnat|synproxy shows that; KEEP=1 leaves it
+	$(BIN)/bpvs demo $(if $(TYPE),--type $(TYPE)) $(if $(KEEP),--keep)
 
 test: $(COMPILED) ## every test; TESTS=path for some, JOBS=n workers
 	$(PYTHON) -m pytest -n $(JOBS) --dist worksteal $(TESTS)

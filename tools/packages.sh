@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
-# libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets, mandoc checks the manual.
+# libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets;
+# mandoc checks the manual.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates

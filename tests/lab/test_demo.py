@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from bpvs.cli import demo
-from bpvs.cli.tour import STEPS
+from bpvs.cli.tours import TYPES, tour
+from bpvs.cli.tours.tutorial import STEPS
 from bpvs.lab.shell import own_tool, run
 from bpvs.lab.wait import until
 from bpvs.net import namespace
@@ -113,3 +114,24 @@ def test_removing_an_unknown_demo_is_told() -> None:
     done = run([*COMMAND, "--remove", "bpvs-nosuch"])
     assert (done.code, done.out) == (1, "")
     assert done.err == "bpvs demo: there is no network bpvs-nosuch; `ip netns list` shows those that there are\n"
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_way_of_forwarding_is_shown_with_its_packets(kind: str) -> None:
+    process = start("--type", kind)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert len(out.splitlines()) < 40
+    position = 0
+    for step in tour(kind).steps:
+        position = out.index(f"{step.host}$ {step.command}\n", position) + 1
+    rows = [" ".join(line.split()[:2]) for line in out.splitlines() if re.match(r" \w+ +(in|out) ", line)]
+    assert tuple(rows) == tour(kind).path
+    assert "?" not in out
+    assert left_behind(f"{process.pid:x}") == []
+
+
+def test_tunnels_show_the_outer_and_the_inner_header() -> None:
+    out, _err = start("--type", "tun").communicate(timeout=60)
+    outer = r" director +out .*10\.0\.1\.2 \S+ 10\.0\.2\.11 +IPIP +62\n"
+    assert re.search(outer + r" +\S 10\.9\.0\.2:\d+ .* SYN +62\n", out)

@@ -153,24 +153,35 @@ def routed(keep: bool = False) -> Iterator[Routed]:
 
 
 @contextmanager
-def direct(keep: bool = False) -> Iterator[Routed]:
-    """For direct routing: director 10.0.1.2 and servers 10.0.1.11 to 13 on one LAN, whose router leads to the client.
+def beside(keep: bool = False) -> Iterator[Routed]:
+    """Director 10.0.1.2 and servers 10.0.1.11 to 13 on one LAN, whose router leads to the client.
 
-    The servers hold the virtual addresses 10.0.1.100 and fd01::100 on `lo` and answer by the router, past the director.
+    The virtual addresses 10.0.1.100 and fd01::100 are the director's alone.
     """
     with _one_armed(keep, INSIDE, _default(INSIDE)) as net:
+        yield net
+
+
+@contextmanager
+def direct(keep: bool = False) -> Iterator[Routed]:
+    """For direct routing: as `beside`; the servers hold the virtual addresses too and answer past the director."""
+    with beside(keep) as net:
         for server in net.servers:
             hold_silently(net.network, server, *INSIDE.alone(_VIP))
         yield net
 
 
 @contextmanager
-def remote(keep: bool = False) -> Iterator[Routed]:
-    """For tunnels: servers 10.0.2.11 to 13 behind the director's router, which is the servers' way to the client too.
-
-    The agent on each server ends tunnels and holds the virtual addresses 10.0.1.100 and fd01::100.
-    """
+def apart(keep: bool = False) -> Iterator[Routed]:
+    """Servers 10.0.2.11 to 13 behind the director's router, which is the servers' way to the client too."""
     with _one_armed(keep, FAR, _default(FAR)) as net:
+        yield net
+
+
+@contextmanager
+def remote(keep: bool = False) -> Iterator[Routed]:
+    """For tunnels: as `apart`; the agent on each server ends tunnels and holds the virtual addresses."""
+    with apart(keep) as net:
         agents = [(server, server.start_agent(net.vip, net.vip6)) for server in net.servers]
         for server, agent in agents:
             if agent.wait(_AGENT_SECONDS) != 0:
@@ -180,7 +191,7 @@ def remote(keep: bool = False) -> Iterator[Routed]:
 
 @contextmanager
 def detached(keep: bool = False) -> Iterator[Routed]:
-    """For FullNAT: as `remote`, but the servers have a route to the director's LAN only, none to the client."""
+    """For FullNAT: as `apart`, but the servers have a route to the director's LAN only, none to the client."""
     with _one_armed(keep, FAR, INSIDE.routes_here(_gateway(FAR))) as net:
         yield net
 

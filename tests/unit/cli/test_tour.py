@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from bpvs.cli import tour
-from bpvs.cli.tour import SERVERS, Seen
+from bpvs.cli import tours
+from bpvs.cli.tours import tutorial as tour
+from bpvs.cli.tours.step import Seen, answers, counts, plain, prints, succeeds
+from bpvs.cli.tours.tutorial import SERVERS
 from bpvs.lab.shell import Result
 
 STATS = """\
@@ -38,8 +40,8 @@ def test_answers_come_in_turn_beginning_with_the_server_added_last() -> None:
 def test_a_failed_command_is_never_right() -> None:
     seen = Seen([SERVERS[0]])
     for expect in (
-        tour.succeeds,
-        tour.prints("x"),
+        succeeds,
+        prints("x"),
         tour.answers_in_turn,
         tour.counts_both_ways,
         tour.lists_connections,
@@ -54,7 +56,7 @@ def test_a_refusal_must_be_a_refusal() -> None:
 
 
 def test_output_must_be_the_same_to_the_byte() -> None:
-    expect = tour.prints("a \n")
+    expect = prints("a \n")
     assert expect(said("a \n"), Seen()) == ""
     assert expect(said("a\n"), Seen()) == "its output should be\na \n"
 
@@ -88,6 +90,27 @@ def test_the_turn_begins_anew_after_a_restore() -> None:
     assert seen.answers == [SERVERS[1]]
 
 
-def test_the_plain_picture_is_ascii() -> None:
-    assert tour.PLAIN_PICTURE.isascii()
-    assert [len(line) for line in tour.PLAIN_PICTURE.splitlines()] == [len(line) for line in tour.PICTURE.splitlines()]
+@pytest.mark.parametrize("picture", [tour.PICTURE, *(tours.tour(kind).picture for kind in tours.TYPES)])
+def test_plain_pictures_are_ascii_of_the_same_shape(picture: str) -> None:
+    assert plain(picture).isascii()
+    assert [len(line) for line in plain(picture).splitlines()] == [len(line) for line in picture.splitlines()]
+
+
+def test_counters_of_a_tour() -> None:
+    assert counts(said(STATS.replace("  4  ", "  2  ", 1).replace("   2       12", "   1       12")), Seen()) == ""
+    assert "one at each server" in counts(said(STATS), Seen())
+    assert counts(said("", 1), Seen()) == "exit code 1 instead of 0"
+
+
+def test_an_answer_is_one_line() -> None:
+    assert answers("one")(said("one\n"), Seen()) == ""
+    assert "should be" in answers("one")(said("two\n"), Seen())
+
+
+@pytest.mark.parametrize("kind", tours.TYPES)
+def test_a_tour_names_machines_that_its_packets_and_commands_are_at(kind: str) -> None:
+    shown = tours.tour(kind)
+    machines = {"client", "director", "server1", "server2"}
+    assert {place.split()[0] for place in shown.path} <= machines
+    assert {step.host for step in shown.steps} <= machines
+    assert [step.is_captured for step in shown.steps].count(True) == 1

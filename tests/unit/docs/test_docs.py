@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bpvs.cli import VERBS, main
-from bpvs.cli.tour import SAVED, STEPS, TABLE
+from bpvs.cli.tours.tutorial import SAVED, STEPS, TABLE
 from bpvs.kernel import _abi
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
+from bpvs.cli.tours.step import Expectation, Seen, Step, prints, succeeds
 from bpvs.lab.shell import Result
 
 VIP = "192.168.122.53"
@@ -21,7 +19,6 @@ PICTURE = """\
 │ = VIP:80 │   │   :80    │   │   :80    │
 └──────────┘   └──────────┘   └──────────┘
 """
-PLAIN_PICTURE = PICTURE.translate(str.maketrans("┌┐└┘─│┬┴", "++++-|++"))
 
 TABLE = """\
 IP Virtual Server version 1.2.1 (size=4096)
@@ -36,41 +33,6 @@ SAVED = """\
 -a -t 192.168.122.53:80 -r 192.168.122.50:80 -m -w 1
 -a -t 192.168.122.53:80 -r 192.168.122.51:80 -m -w 1
 """
-
-
-@dataclass(slots=True)
-class Seen:
-    """What earlier steps showed: the servers that answered, in order."""
-
-    answers: list[str] = field(default_factory=list)
-
-
-Expectation = Callable[[Result, Seen], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One command line for a shell on the director; `expect` returns "" or a sentence about what is wrong."""
-
-    command: str
-    expect: Expectation
-    remark: str = ""
-
-
-def succeeds(result: Result, _seen: Seen) -> str:
-    """Exit code 0, whatever it printed."""
-    return "" if result.code == 0 else f"exit code {result.code} instead of 0"
-
-
-def prints(text: str) -> Expectation:
-    """Exactly this output, and exit code 0."""
-
-    def expect(result: Result, seen: Seen) -> str:
-        if result.code != 0:
-            return succeeds(result, seen)
-        return "" if result.out == text else f"its output should be\n{text}"
-
-    return expect
 
 
 def answers_in_turn(result: Result, seen: Seen) -> str:
