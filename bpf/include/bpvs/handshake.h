@@ -32,6 +32,14 @@ static __always_inline void handshake_learn_scale(hook_ctx *ctx, const struct pa
 	}
 }
 
+/* The client's window as the server reads it. */
+static __always_inline __u32 handshake_window(const struct conn *conn, const struct handshake *handshake)
+{
+	__u32 window = (__u32)handshake->window << (conn->client_scale & 15);
+
+	return window > 0xffff ? 0xffff : window;
+}
+
 /* Makes the server's SYN, ACK the ACK for it; window: as the client told it. Not static: verified once. */
 __noinline int handshake_confirm(hook_ctx *ctx, struct packet *pkt, const struct conn *conn, __u32 window)
 {
@@ -90,20 +98,18 @@ static __noinline int handshake_complete(hook_ctx *ctx, struct packet *pkt, stru
 					 struct hop *hop)
 {
 	struct handshake handshake;
-	__u32 server_isn;
 	__u16 window;
 
 	if (!pkt || !conn || !dest || !hop)
 		return hook_action(DROP_HANDSHAKE);
 	handshake = *conn_handshake(conn);
-	if (!handshake_end(conn))
-		return hook_action(DROP_HANDSHAKE);
-	server_isn = tcp_seq(ctx, pkt);
 	window = tcp_window(ctx, pkt) >> (handshake_scales(&handshake) ? PROXY_SCALE : 0);
 	handshake_learn_scale(ctx, pkt, conn, &handshake);
-	conn->shift = handshake.cookie - server_isn;
+	conn->shift = handshake.cookie - tcp_seq(ctx, pkt);
+	if (!handshake_end(conn)) /* from here on others translate by what was learnt */
+		return hook_action(DROP_HANDSHAKE);
 	conn_touch(pkt, conn);
-	if (!handshake_confirm(ctx, pkt, conn, handshake.window))
+	if (!handshake_confirm(ctx, pkt, conn, handshake_window(conn, &handshake)))
 		return hook_action(DROP_NO_ROOM);
 	pkt->direction = DIR_IN;
 	conn_touch(pkt, conn);
@@ -133,16 +139,40 @@ static __noinline int handshake_refuse(hook_ctx *ctx, struct packet *pkt, struct
 	return handshake_send(ctx, pkt, conn, dest);
 }
 
+/* To the server, what the packet has been made. */
+static __always_inline int handshake_reply(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					   struct hop *hop)
+{
+	pkt->direction = DIR_IN;
+	if (!hop_is_fresh(hop) && hop_ask(ctx, pkt, conn, dest, hop))
+		return hook_action(DROP_NO_ROUTE);
+	return hop_send(ctx, pkt, hop);
+}
+
 /* The server did not get our ACK: another. */
 static __noinline int handshake_repeat(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 				       struct hop *hop)
 {
 	if (!pkt || !conn || !dest || !hop || !handshake_confirm(ctx, pkt, conn, CONFIRM_WINDOW))
 		return hook_action(DROP_NO_ROOM);
-	pkt->direction = DIR_IN;
-	if (!hop_is_fresh(hop) && hop_ask(ctx, pkt, conn, dest, hop))
-		return hook_action(DROP_NO_ROUTE);
-	return hop_send(ctx, pkt, hop);
+	return handshake_reply(ctx, pkt, conn, dest, hop);
+}
+
+/* The server speaks of an older connection: RST ends that (RFC 9293, 3.10.7.3), and our next SYN begins the new one. */
+static __noinline int handshake_reset(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+				      struct hop *hop)
+{
+	struct segment *segment;
+
+	if (!pkt || !conn || !dest || !hop)
+		return hook_action(DROP_HANDSHAKE);
+	segment = segment_new(&conn->local, &conn->server, conn->local_port, conn->server_port, TCP_RST);
+	if (!segment)
+		return hook_action(DROP_HANDSHAKE);
+	segment->seq = tcp_ack(ctx, pkt);
+	if (!segment_write(ctx, pkt))
+		return hook_action(DROP_NO_ROOM);
+	return handshake_reply(ctx, pkt, conn, dest, hop);
 }
 
 /* The connection that waits for the answer to this SYN of ours, or NULL. */
@@ -158,7 +188,9 @@ static __always_inline struct conn *handshake_of_syn(const struct packet *pkt)
 	key.dport = pkt->key.sport;
 	key.protocol = pkt->key.protocol;
 	conn = conn_of_key(&key, &direction);
-	return conn && direction == DIR_OUT && conn->state & CONN_PENDING ? conn : NULL;
+	if (!conn || direction != DIR_OUT || !(conn->state & CONN_PENDING) || conn_is_over(conn))
+		return NULL;
+	return conn;
 }
 
 /* Is it time to send the SYN again? Then the time after is set; it never comes after SYN_TRIES. */
@@ -173,7 +205,20 @@ static __always_inline bool handshake_is_due(struct conn *conn)
 	return true;
 }
 
-/* Does an ICMP error say that nobody is there? */
+/* Does a packet of the server's side speak of our SYN? */
+static __noinline bool handshake_is_meant(hook_ctx *ctx, const struct packet *pkt, struct conn *conn)
+{
+	__u32 isn;
+
+	if (!pkt || !conn)
+		return false;
+	isn = conn_handshake(conn)->client_isn;
+	if (pkt->is_error)
+		return tcp_number(ctx, pkt->inner_l4 + __builtin_offsetof(struct tcphdr, seq)) == isn;
+	return pkt->tcp_flags & TCP_ACK && tcp_ack(ctx, pkt) == isn + 1;
+}
+
+/* Does the packet say that nobody is there? */
 static __always_inline bool handshake_is_refusal(hook_ctx *ctx, const struct packet *pkt)
 {
 	struct icmp_header *icmp;
@@ -188,6 +233,29 @@ static __always_inline bool handshake_is_refusal(hook_ctx *ctx, const struct pac
 	return icmp->type == ICMP_UNREACHABLE && icmp->code != ICMP_TOO_BIG_CODE;
 }
 
+enum heard {
+	HEARD_NOTHING,
+	HEARD_ACCEPTANCE,
+	HEARD_REPETITION,
+	HEARD_REFUSAL,
+	HEARD_STALE,
+};
+
+/* What the server's side says while its SYN, ACK is waited for, or says again when it has come. */
+static __always_inline enum heard handshake_heard(hook_ctx *ctx, const struct packet *pkt, struct conn *conn)
+{
+	bool accepts = !pkt->is_error && (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+
+	if (!(conn->state & CONN_PENDING))
+		return accepts ? HEARD_REPETITION : HEARD_NOTHING;
+	if (!handshake_is_meant(ctx, pkt, conn))
+		return !pkt->is_error && (pkt->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK ? HEARD_STALE
+											   : HEARD_NOTHING;
+	if (accepts)
+		return HEARD_ACCEPTANCE;
+	return handshake_is_refusal(ctx, pkt) ? HEARD_REFUSAL : HEARD_NOTHING;
+}
+
 /*
  * A packet of a connection behind SYNPROXY: FORWARDED with *action untouched, if it is to go the common way; FORWARDED with
  * *is_done if it was answered; else the verdict.
@@ -196,29 +264,26 @@ static __always_inline enum verdict handshake_step(hook_ctx *ctx, struct packet 
 						   struct dest *dest, struct lane *lane, int *action, bool *is_done)
 {
 	bool is_pending = conn->state & CONN_PENDING;
-	bool is_accepted = !pkt->is_error && (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+	enum heard heard;
 
 	if (pkt->direction == DIR_IN)
 		return !is_pending || pkt->is_opening || pkt->tcp_flags & TCP_RST ? FORWARDED : DROP_HANDSHAKE;
-	if (!is_pending && !is_accepted)
-		return FORWARDED;
+	heard = handshake_heard(ctx, pkt, conn);
+	if (heard == HEARD_NOTHING)
+		return is_pending ? DROP_HANDSHAKE : FORWARDED;
 	if (!HOOK_IS_COMPLETE)
 		return PASS_TO_TC;
 	*is_done = true;
 	count_verdict(ANSWER_SERVER);
-	if (is_accepted && is_pending) {
-		count_packet(pkt, lane);
+	count_packet(pkt, lane);
+	if (heard == HEARD_ACCEPTANCE)
 		*action = handshake_complete(ctx, pkt, conn, dest, &lane->hop);
-	} else if (is_accepted) {
-		count_packet(pkt, lane);
+	else if (heard == HEARD_REPETITION)
 		*action = handshake_repeat(ctx, pkt, conn, dest, &lane->hop);
-	} else if (handshake_is_refusal(ctx, pkt)) {
-		count_packet(pkt, lane);
+	else if (heard == HEARD_STALE)
+		*action = handshake_reset(ctx, pkt, conn, dest, &lane->hop);
+	else
 		*action = handshake_refuse(ctx, pkt, conn, dest);
-	} else {
-		*is_done = false;
-		return DROP_HANDSHAKE;
-	}
 	return FORWARDED;
 }
 

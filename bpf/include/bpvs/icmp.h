@@ -83,6 +83,18 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 	icmp_correct(ctx, pkt->l3 + __builtin_offsetof(struct iphdr, check), csum_delta16(bpf_htons(0x0100), 0), false);
 }
 
+/* Adds to the sequence number that the embedded TCP header begins with; what that adds to a sum around it. */
+static __always_inline __u32 icmp_shift(hook_ctx *ctx, __u32 offset, __u32 shift)
+{
+	__u16 *at = packet_at(ctx, offset, sizeof(__be32));
+	__u32 number;
+
+	if (!at)
+		return 0;
+	number = ((__u32)bpf_ntohs(at[0]) << 16 | bpf_ntohs(at[1])) + shift;
+	return icmp_store16(ctx, offset, bpf_htons(number >> 16)) + icmp_store16(ctx, offset + 2, bpf_htons(number));
+}
+
 /* The embedded packet travels the other way: its source is the error's destination. */
 static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt, const struct ends *ends, __u32 shift)
 {
@@ -95,7 +107,7 @@ static __always_inline __u32 icmp_inner(hook_ctx *ctx, const struct packet *pkt,
 	ports = icmp_store16(ctx, pkt->inner_l4, ends->dport);
 	ports += icmp_store16(ctx, pkt->inner_l4 + 2, ends->sport);
 	if (shift) /* the receiver asks whether it sent that */
-		ports = csum_fold32((__u64)ports + number_add(ctx, pkt->inner_l4 + 4, shift));
+		ports = csum_fold32((__u64)ports + icmp_shift(ctx, pkt->inner_l4 + 4, shift));
 	delta += ports;
 	/* what follows is padding; nobody looks at the CRC of an embedded SCTP packet, which is seldom whole */
 	if (pkt->key.protocol != IPPROTO_SCTP && check + sizeof(__u16) <= pkt->l3 + pkt->length)

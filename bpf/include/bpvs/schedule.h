@@ -83,6 +83,7 @@ static __always_inline void conn_fill(struct conn *conn, const struct packet *pk
 	conn->seen = clock_ns();
 	conn->shift = 0;
 	conn->scale = 0;
+	conn->client_scale = 0;
 	conn->back.ifindex = 0;
 }
 
@@ -186,6 +187,8 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 	conn->delta = csum_fold32((__u64)csum_delta_address(&conn->virtual, &conn->server) +
 				  csum_delta_address(&conn->client, &conn->local));
 	conn->state = conn_first_state(pkt, conn);
+	if (handshake)
+		synproxy_begin(conn, handshake);
 	flow.slot = slot;
 	flow.stamp = conn->stamp << 1 | DIR_IN;
 	if (bpf_map_update_elem(&flows, &pkt->key, &flow, BPF_NOEXIST)) {
@@ -196,8 +199,6 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 		conn_end(conn, slot);
 		return NULL;
 	}
-	if (handshake)
-		synproxy_begin(conn, handshake);
 	pkt->direction = DIR_IN;
 	count_connection(conn->dest);
 	return conn;

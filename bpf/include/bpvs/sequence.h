@@ -34,7 +34,7 @@ static __always_inline __u32 number_add(hook_ctx *ctx, __u32 offset, __u32 what)
 /* The edges of selectively acknowledged blocks. */
 static __always_inline __u64 sack_add(hook_ctx *ctx, const struct packet *pkt, __u32 what)
 {
-	__u32 at = option_find(ctx, pkt->l4 + sizeof(struct tcphdr), pkt->payload, OPTION_SACK);
+	__u32 at = option_find(ctx, pkt->l4 + sizeof(struct tcphdr), pkt->payload, OPTION_SACK, 0);
 	__u8 *option = packet_at(ctx, at, 2);
 	__u64 delta = 0;
 	__u32 size;

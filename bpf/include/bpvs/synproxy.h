@@ -49,7 +49,7 @@ static __always_inline struct handshake *conn_handshake(struct conn *conn)
 static __always_inline bool synproxy_guards(const struct packet *pkt, const struct plan *plan)
 {
 	return plan->flags & PLAN_SYNPROXY && pkt->protocol == IPPROTO_TCP && !pkt->from_local_client &&
-	       !pkt->is_opening;
+	       !pkt->is_opening && pkt->key.sport != bpf_htons(FTP_DATA_PORT);
 }
 
 static __always_inline __u32 tcp_number(hook_ctx *ctx, __u32 offset)

@@ -33,7 +33,7 @@ struct offer {
 	bool sack;
 };
 
-/* Bytes of the option at an offset << 8 | its kind; 0 where there is none. Not static: verified once. */
+/* Bytes of the whole option at an offset << 8 | its kind; 0 where there is none. Not static: verified once. */
 __noinline __u32 option_at(hook_ctx *ctx, __u32 at, __u32 end)
 {
 	__u8 *option = packet_at(ctx, at, 2);
@@ -42,25 +42,24 @@ __noinline __u32 option_at(hook_ctx *ctx, __u32 at, __u32 end)
 		return 0;
 	if (option[0] == OPTION_NOP)
 		return 1 << 8 | OPTION_NOP;
-	return option[1] < 2 ? 0 : option[1] << 8 | option[0];
+	return option[1] < 2 || at + option[1] > end ? 0 : option[1] << 8 | option[0];
 }
 
-/* Where an option of that kind lies; 0 if there is none such. Not static either. */
-__noinline __u32 option_find(hook_ctx *ctx, __u32 at, __u32 end, __u8 kind)
+/* Where an option of that kind and size (0: any) lies; 0 if there is none such. Not static either. */
+__noinline __u32 option_find(hook_ctx *ctx, __u32 at, __u32 end, __u8 kind, __u8 size)
 {
 	for (int i = 0; i < MAX_OPTIONS; i++) {
 		__u32 option = option_at(ctx, at, end);
 
 		if (!option)
 			return 0;
-		if ((option & 0xff) == kind)
+		if ((option & 0xff) == kind && (!size || option >> 8 == size))
 			return at;
 		at += option >> 8;
 	}
 	return 0;
 }
 
-/* Options of two bytes at the very end count too: `end` is where the payload begins. */
 static __always_inline void offer_read(hook_ctx *ctx, const struct packet *pkt, struct offer *offer)
 {
 	__u32 first = pkt->l4 + sizeof(struct tcphdr), at;
@@ -68,12 +67,12 @@ static __always_inline void offer_read(hook_ctx *ctx, const struct packet *pkt, 
 
 	offer->mss = pkt->family == FAMILY_IPV4 ? DEFAULT_MSS_IPV4 : DEFAULT_MSS_IPV6;
 	offer->scale = NO_SCALE;
-	offer->sack = option_find(ctx, first, pkt->payload, OPTION_SACK_PERMITTED);
-	at = option_find(ctx, first, pkt->payload, OPTION_MSS);
+	offer->sack = option_find(ctx, first, pkt->payload, OPTION_SACK_PERMITTED, 2);
+	at = option_find(ctx, first, pkt->payload, OPTION_MSS, 4);
 	option = packet_at(ctx, at, 4);
 	if (at && option)
 		offer->mss = option[2] << 8 | option[3];
-	at = option_find(ctx, first, pkt->payload, OPTION_SCALE);
+	at = option_find(ctx, first, pkt->payload, OPTION_SCALE, 3);
 	option = packet_at(ctx, at, 3);
 	if (at && option)
 		offer->scale = option[2] > 14 ? 14 : option[2];

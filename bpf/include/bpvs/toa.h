@@ -138,7 +138,7 @@ __noinline __u32 toa_lower_mss(hook_ctx *ctx, struct packet *pkt, const struct c
 
 	if (!pkt || !conn)
 		return 0;
-	at = option_find(ctx, pkt->l4 + sizeof(struct tcphdr), pkt->payload, OPTION_MSS);
+	at = option_find(ctx, pkt->l4 + sizeof(struct tcphdr), pkt->payload, OPTION_MSS, 4);
 	option = packet_at(ctx, at, 4);
 	if (!at || !option)
 		return 0;
