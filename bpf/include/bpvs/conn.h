@@ -115,11 +115,13 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 	return 0;
 }
 
-/* Nearly every packet: ACK alone, and SCTP's data, on an established connection change nothing. */
+/* Nearly every packet changes nothing: ACK alone and SCTP's data on an established connection, a datagram but the first. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
 	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA)) != CONN_TWO_WAY)
 		return false;
+	if ((old & CONN_STATE) == STATE_UDP)
+		return true;
 	if ((old & CONN_STATE) == STATE_SCTP_ESTABLISHED)
 		return pkt->sctp_event == CHUNK_DATA;
 	return pkt->protocol == IPPROTO_TCP && (old & CONN_STATE) == STATE_ESTABLISHED &&
@@ -170,22 +172,31 @@ static __always_inline void conn_recount(const struct conn *conn, __u32 old, __u
 		__sync_fetch_and_add(new & CONN_ACTIVE ? &dest->active : &dest->inactive, 1);
 }
 
-/* State machine and timer. The packet of an ICMP error changes neither. */
+/* The state machine, for a packet that may change something. Not static: verified once. */
+__noinline int conn_advance(const struct packet *pkt, struct conn *conn)
+{
+	__u32 old, new;
+
+	if (!pkt || !conn)
+		return 0;
+	old = conn->state;
+	new = conn_next_state(pkt, old);
+	if (new == old || !(old & CONN_USED) || __sync_val_compare_and_swap(&conn->state, old, new) != old)
+		return 0;
+	conn_recount(conn, old, new);
+	conn->seen = clock_ns();
+	return 0;
+}
+
+/* State machine and timer. The packet of an ICMP error changes neither, a later fragment not the state. */
 static __always_inline void conn_touch(const struct packet *pkt, struct conn *conn)
 {
 	__u64 now = clock_ns();
-	__u32 old = conn->state;
-	__u32 new = conn_goes_on(pkt, old) ? old : conn_next_state(pkt, old);
 
-	if (pkt->is_fragment)
-		new = old;
-
-	if (new != old && old & CONN_USED && __sync_val_compare_and_swap(&conn->state, old, new) == old) {
-		conn_recount(conn, old, new);
+	if (!pkt->is_fragment && !conn_goes_on(pkt, conn->state))
+		conn_advance(pkt, conn);
+	if ((__s64)(now - conn->seen) > (__s64)SEEN_GRAIN)
 		conn->seen = now;
-	} else if (now - conn->seen > SEEN_GRAIN) {
-		conn->seen = now;
-	}
 }
 
 /* A SYN or INIT may start a new connection in place of one that is over (conn_reuse_mode 1). */
