@@ -16,6 +16,7 @@ import secrets
 import socket
 import struct
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ SERVERS = range(11, 19)
 
 _TEST_RUN = struct.Struct("=IIIIQQIIIIQQ")
 _SK_BUFF = struct.Struct("=8xI24xII132xI12x")  # mark, ingress_ifindex, ifindex, gso_size
-_ROUNDS_SHIFT = 24  # hook_tc.h: the mark tells where a packet in the siding came from and how often it waited
+_SINCE_SHIFT, _SINCE_MASK = 22, 0x3FF  # hook_tc.h: the mark tells where a packet in the siding came from, and when
 _XDP_MD = struct.Struct("=IIIIII")  # data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
 _ROOM = 4096  # a test frame is smaller than a page
 
@@ -147,12 +148,13 @@ class Rig:
         """Run the hook's program on a frame that comes in from a link; from `lo` also for clients on the director."""
         return self._counted(lambda: self.run_uncounted(hook, frame, link, gso_size))
 
-    def run_held(self, frame: bytes, link: str, rounds: int) -> Run:
-        """Run TC's program on a frame that came in from a link and now comes out of the siding."""
+    def run_held(self, frame: bytes, link: str, waited: int) -> Run:
+        """Run TC's program on a frame from a link that was held, for so many ms of 2^20 ns, and leaves the siding."""
         instance = Director().instance()
         assert instance is not None
         siding = instance.settings.load(0, "siding_done")
-        context = _SK_BUFF.pack(self._indexes[link] | rounds << _ROUNDS_SHIFT, siding, siding, 0)
+        since = (time.monotonic_ns() >> 20) - waited
+        context = _SK_BUFF.pack(self._indexes[link] | (since & _SINCE_MASK) << _SINCE_SHIFT, siding, siding, 0)
         return self._counted(lambda: self._run(Hook.TC, frame, context))
 
     def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:

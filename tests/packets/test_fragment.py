@@ -42,6 +42,7 @@ PATHS = TRANSLATED | ROUTE | TUNNEL
 HOOKS = pytest.mark.parametrize("hook", Hook)
 WHOLE = Shape(payload=bytes(range(250)) * 4)
 SIZE = 400
+WAIT_MS, COARSE_MS = 50, 10  # fragment.h's FRAGMENT_WAIT, and by how much its clock may be behind
 
 
 @pytest.fixture(autouse=True)
@@ -159,12 +160,12 @@ def test_later_one_waits_for_the_first(rig: Rig, path: Path) -> None:
 def test_siding_gives_it_back_or_up(rig: Rig, path: Path) -> None:
     flow, ident = opened(rig, Hook.TC, path), rig.port()
     first, late, _ = pieces(flow.request(WHOLE), SIZE, ident)
-    again = rig.run_held(late, "front", rounds=1)
+    again = rig.run_held(late, "front", waited=1)
     assert (again.action, again.verdicts, again.frame) == (Action.REDIRECT, {}, late)
-    over = rig.run_held(late, "front", rounds=50)
+    over = rig.run_held(late, "front", waited=WAIT_MS + COARSE_MS)
     assert (over.action, over.verdicts, over.frame) == (Action.DROP, {"DROP_FRAGMENT": 1}, late)
     rig.run_uncounted(Hook.TC, first)
-    back = rig.run_held(late, "front", rounds=50)
+    back = rig.run_held(late, "front", waited=WAIT_MS + COARSE_MS)
     assert (back.action, back.verdicts, back.frame) == (Action.REDIRECT, {}, late)
 
 

@@ -10,8 +10,9 @@
 #include "maps.h"
 #include "packet.h"
 
-#define FRAGMENT_KEPT 30000 /* units of clock_ms(): as long as the kernel waits (net.ipv4.ipfrag_time) */
-#define FRAGMENT_ROUNDS 50  /* times that a fragment waits, about 1 ms each */
+/* units of clock_ms() */
+#define FRAGMENT_KEPT 30000 /* as long as the kernel waits (net.ipv4.ipfrag_time) */
+#define FRAGMENT_WAIT 50    /* that a fragment waits for the first one of its datagram */
 
 static __always_inline void fragment_key(const struct packet *pkt, struct fragment_key *key)
 {

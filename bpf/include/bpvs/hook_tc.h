@@ -9,6 +9,7 @@
 #ifndef BPVS_HOOK_TC_H
 #define BPVS_HOOK_TC_H
 
+#include "clock.h"
 #include "csum.h"
 #include "maps.h"
 #include "packet.h"
@@ -19,8 +20,11 @@
 #define PULL_BYTES 192  /* enough for any header that is looked at, an ICMP error's inner ones included */
 #define PKT_TYPE_HOST 0 /* PACKET_HOST */
 
-#define HOLD_FROM 0xffffff
-#define HOLD_ROUNDS_SHIFT 24
+/* In the mark of a packet in the siding: where it came from, and since when it is held, in units of clock_ms() */
+#define HOLD_FROM 0x3fffff
+#define HOLD_SINCE_SHIFT 22
+#define HOLD_SINCE_MASK 0x3ff
+#define CLOCK_BEHIND 16 /* by which a CPU's clock may be behind another's: a tick */
 
 static __always_inline void hook_pull(hook_ctx *ctx)
 {
@@ -37,17 +41,32 @@ static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
-/* The interface that brought the packet; one from the siding carries it in its mark, since veth clears the priority. */
-static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
+static __always_inline bool hook_is_from_siding(hook_ctx *ctx, const struct settings *settings)
 {
-	if (ctx->ingress_ifindex == settings->siding_wait || ctx->ingress_ifindex == settings->siding_done)
-		return ctx->mark & HOLD_FROM;
-	return ctx->ingress_ifindex;
+	return ctx->ingress_ifindex == settings->siding_wait || ctx->ingress_ifindex == settings->siding_done;
 }
 
-static __always_inline __u32 hook_rounds(hook_ctx *ctx)
+/*
+ * The interface that brought the packet; one from the siding carries it in its mark, since veth clears the priority. The
+ * mark of one that goes on is cleared: it would mean something to the rules of others.
+ */
+static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
-	return ctx->mark >> HOLD_ROUNDS_SHIFT;
+	__u32 from = ctx->mark & HOLD_FROM;
+
+	if (!hook_is_from_siding(ctx, settings))
+		return ctx->ingress_ifindex;
+	if (ctx->ingress_ifindex == settings->siding_wait)
+		ctx->mark = 0;
+	return from;
+}
+
+/* How long it has been held, in units of clock_ms(); of longer than a second only the rest. */
+static __always_inline __u32 hook_waited(hook_ctx *ctx)
+{
+	__u32 waited = (clock_ms(clock_ns()) - (ctx->mark >> HOLD_SINCE_SHIFT)) & HOLD_SINCE_MASK;
+
+	return waited > HOLD_SINCE_MASK - CLOCK_BEHIND ? 0 : waited;
 }
 
 /* Back to where it came in, to be looked at again. */
@@ -173,7 +192,7 @@ static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
 
 static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)
 {
-	ctx->mark = pkt->from;
+	ctx->mark = clock_ms(clock_ns()) << HOLD_SINCE_SHIFT | (pkt->from & HOLD_FROM);
 }
 
 /* Has a copy come back later, see hook_has_waited(). */
@@ -183,10 +202,10 @@ static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings 
 		bpf_clone_redirect(ctx, settings->siding_wait, 0);
 }
 
-/* Has the packet itself come back later. Its mark tells where it came from and how often it has waited. */
+/* Has the packet itself come back later. */
 static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
 {
-	ctx->mark += 1 << HOLD_ROUNDS_SHIFT;
+	(void)ctx;
 	return settings->siding_wait ? (int)bpf_redirect(settings->siding_wait, 0) : TC_ACT_SHOT;
 }
 

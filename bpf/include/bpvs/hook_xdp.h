@@ -177,7 +177,7 @@ static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *setti
 	return XDP_PASS;
 }
 
-static __always_inline __u32 hook_rounds(hook_ctx *ctx)
+static __always_inline __u32 hook_waited(hook_ctx *ctx)
 {
 	(void)ctx;
 	return 0;

@@ -41,7 +41,7 @@ static __always_inline int resume(hook_ctx *ctx, struct packet *pkt, struct sett
 		return verdict ? hook_action(DROP_HANDSHAKE) : resume_syn(ctx, pkt, settings);
 	if (!verdict)
 		return hook_readmit(ctx, pkt);
-	if (hook_rounds(ctx) < FRAGMENT_ROUNDS)
+	if (hook_waited(ctx) < FRAGMENT_WAIT)
 		return hook_hold(ctx, settings);
 	count_verdict(DROP_FRAGMENT);
 	return hook_action(DROP_FRAGMENT);
