@@ -52,10 +52,12 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, s
 	bool is_done = false;
 
 	verdict = parse(ctx, pkt);
-	if (verdict)
+	if (verdict && verdict != HOLD_FRAGMENT)
 		return verdict;
 	if (!service_any(pkt, settings))
 		return PASS_IDLE;
+	if (verdict)
+		return settings->siding_wait ? verdict : PASS_FRAGMENT;
 	conn = connection_of(ctx, pkt, &verdict);
 	if (!conn)
 		return verdict;

@@ -385,7 +385,7 @@ enum verdict {
 	PASS_NOT_FOR_HOST = 3,  /* the frame is addressed to another station */
 	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP, SCTP or an ICMP error */
 	PASS_MALFORMED = 5,     /* shorter than its headers claim, or with an IPv4 address in an IPv6 header */
-	PASS_FRAGMENT = 6,      /* a later fragment in an ICMP error: ports unknown */
+	PASS_FRAGMENT = 6,      /* a later fragment, ports unknown: in an ICMP error, or where there is no siding */
 	PASS_NO_SERVICE = 7,    /* neither a connection nor a virtual service */
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, SCTP without INIT, or client port 20 */
 	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */

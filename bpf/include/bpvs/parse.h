@@ -233,6 +233,8 @@ static __always_inline bool is_icmp(const struct packet *pkt)
 /* A later fragment, with the ports of the first; without, TC has it wait for that. */
 static __always_inline enum verdict parse_fragment(struct packet *pkt)
 {
+	if (pkt->l3 + pkt->length < pkt->l4)
+		return PASS_MALFORMED;
 	if (!protocol_has_ports(pkt->protocol))
 		return PASS_NOT_TRANSPORT;
 	pkt->is_fragment = true;
