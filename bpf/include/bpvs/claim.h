@@ -47,7 +47,8 @@ struct neighbour_packet {
 
 static __always_inline __u32 foreign_flags(const struct address *address)
 {
-	__u32 *flags = bpf_map_lookup_elem(&foreign, address);
+	struct address key = *address; /* on the stack: Linux 6.1 takes no key from an argument of a global function */
+	__u32 *flags = bpf_map_lookup_elem(&foreign, &key);
 
 	return flags ? *flags : 0;
 }
@@ -59,15 +60,17 @@ static __noinline bool claim_is_due(hook_ctx *ctx, const struct packet *pkt, con
 	struct way way = { .src = target, .dst = target, .from = LOOPBACK_IFINDEX };
 	struct bpf_fib_lookup fib = {};
 	struct station *station;
+	__u32 from;
 	long answer;
 
 	if (!pkt || !target || !mac || !(foreign_flags(target) & FOREIGN_LOCAL))
 		return false;
 	fib_ask(&fib, pkt, &way);
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
-	if ((answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH) || fib.ifindex != pkt->from)
+	from = pkt->from;
+	if ((answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH) || fib.ifindex != from)
 		return false;
-	station = bpf_map_lookup_elem(&stations, &pkt->from);
+	station = bpf_map_lookup_elem(&stations, &from);
 	if (!station || mac_is_zero(&station->mac))
 		return false;
 	*mac = station->mac;
