@@ -104,7 +104,7 @@ static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, 
 		return FORWARDED;
 	if (pkt->is_finished || !hook_is_unfinished(ctx, pkt))
 		return toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
-	if (!settings->siding_done)
+	if (!settings->siding_wait) /* it would not be known again when it comes back */
 		return FORWARDED;
 	*action = hook_finish(ctx, pkt, settings);
 	return HOLD_FINISH;
