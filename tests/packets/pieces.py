@@ -1,40 +1,72 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Frames cut into fragments as a router or a sender cuts them (RFC 791, RFC 8200)."""
+"""Frames cut into fragments as a sender or a router cuts them (RFC 791, RFC 8200)."""
 
 from __future__ import annotations
 
-from scapy.utils import checksum
+from itertools import pairwise
 
-_ETHERNET, _IPV6 = 14, 40
-_FRAGMENT_HEADER = 44
-_MORE = 1
+from scapy.compat import raw
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Raw
+
+UNIT = 8  # bytes: offsets of fragments are counted in them
 
 
-def pieces(frame: bytes, size: int, ident: int = 0x1234) -> list[bytes]:
-    """The frame in fragments with `size` bytes of payload each, a multiple of 8, all without IP options."""
-    cut = _ipv6 if frame[_ETHERNET] >> 4 == 6 else _ipv4
-    header = _ETHERNET + (_IPV6 if cut is _ipv6 else 20)
-    payload = frame[header:]
-    starts = range(0, len(payload), size)
+def cut(content: bytes, *places: int, ident: int) -> list[bytes]:
+    """The frame's datagram cut at these offsets from its transport header (multiples of 8).
+
+    `ident`: the datagram's number, of 16 bits in IPv4 and 32 in IPv6. IPv4 options are in every fragment, of IPv6's
+    extension headers hop-by-hop options, if there are any.
+    """
+    ip = Ether(content).payload
+    data = bytes(raw(_divided(ip).payload))
+    bounds = (0, *places, len(data))
     return [
-        cut(frame[:header], payload[start : start + size], start, start + size < len(payload), ident)
-        for start in starts
+        piece(content, begin, data[begin:end], is_last=end == len(data), ident=ident) for begin, end in pairwise(bounds)
     ]
 
 
-def _ipv4(head: bytes, payload: bytes, start: int, more: bool, ident: int) -> bytes:
-    ip = bytearray(head[_ETHERNET:])
-    ip[2:4] = (len(ip) + len(payload)).to_bytes(2, "big")
-    ip[4:6] = ident.to_bytes(2, "big")
-    ip[6:8] = (start // 8 | (0x2000 if more else 0)).to_bytes(2, "big")
-    ip[10:12] = bytes(2)
-    ip[10:12] = int(checksum(bytes(ip))).to_bytes(2, "big")
-    return head[:_ETHERNET] + bytes(ip) + payload
+def pieces(content: bytes, size: int, ident: int = 0x1234) -> list[bytes]:
+    """The frame's datagram in fragments of `size` bytes, a multiple of 8, the last one shorter."""
+    length = len(bytes(raw(_divided(Ether(content).payload).payload)))
+    return cut(content, *range(size, length, size), ident=ident)
 
 
-def _ipv6(head: bytes, payload: bytes, start: int, more: bool, ident: int) -> bytes:
-    ip = bytearray(head[_ETHERNET:])
-    ip[4:6] = (8 + len(payload)).to_bytes(2, "big")
-    fragment = bytes((ip[6], 0)) + (start | (_MORE if more else 0)).to_bytes(2, "big") + ident.to_bytes(4, "big")
-    ip[6] = _FRAGMENT_HEADER
-    return head[:_ETHERNET] + bytes(ip) + fragment + payload
+def piece(content: bytes, begin: int, data: bytes, is_last: bool, ident: int) -> bytes:
+    """One fragment of the frame's datagram, with any data."""
+    frame = Ether(content)
+    ip = frame.payload
+    if isinstance(ip, IPv6):
+        _cut_ipv6(ip, IPv6ExtHdrFragment(offset=begin // UNIT, m=int(not is_last), id=ident), data)
+    else:
+        ip.remove_payload()
+        ip.flags, ip.frag, ip.id = "DF" if "DF" in ip.flags else 0, begin // UNIT, ident
+        if not is_last:
+            ip.flags |= "MF"
+        del ip.len, ip.chksum
+        ip.add_payload(Raw(data))
+    return bytes(raw(frame))
+
+
+def _divided(ip: Packet) -> Packet:
+    """The header behind which the datagram is divided."""
+    return ip[IPv6ExtHdrHopByHop] if ip.haslayer(IPv6ExtHdrHopByHop) else ip
+
+
+def _cut_ipv6(ip: Packet, header: Packet, data: bytes) -> None:
+    last = _divided(ip)
+    header.nh = last.nh
+    last.remove_payload()
+    last.nh = 44
+    del ip.plen
+    last.add_payload(header / Raw(data))
+
+
+def identified(content: bytes, ident: int) -> bytes:
+    """The frame's IPv4 datagram, whole, under that number."""
+    frame = Ether(content)
+    frame[IP].id = ident
+    del frame[IP].chksum
+    return bytes(raw(frame))
