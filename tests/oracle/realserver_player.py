@@ -8,7 +8,6 @@ CGROUP is the root of a cgroup v2 file system.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import sys
@@ -82,7 +81,6 @@ def _converse(net: Lan, listeners: dict[socket.AddressFamily, socket.socket], na
 
 def main(arguments: list[str]) -> int:
     """Play everything; 0 if it came to its end, whatever the programs did."""
-    logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it misses a route that it does not need
     play_tunnels()
     play_toa(Path(arguments[0]))
     print("played")

@@ -26,7 +26,8 @@ def test_the_agent_works_on_6_1() -> None:
         done = vm.run(COMMAND, VM_S)
     except vm.VmUnavailableError as error:
         pytest.skip(str(error))
-    kernel, *lines = done.output.splitlines()
+    # scapy misses routes that it does not need
+    kernel, *lines = [line for line in done.output.splitlines() if not line.startswith("WARNING: No route found")]
     assert kernel.startswith("6.1.0-")
     assert done.code == 0, done.output
     tunnels = [f"{kind} {inner} in {outer}: right" for kind in WRAPS for outer in FAMILIES for inner in FAMILIES]
