@@ -188,9 +188,7 @@ static __always_inline struct conn *handshake_of_syn(const struct packet *pkt)
 	key.dport = pkt->key.sport;
 	key.protocol = pkt->key.protocol;
 	conn = conn_of_key(&key, &direction);
-	if (!conn || direction != DIR_OUT || !(conn->state & CONN_PENDING) || conn_is_over(conn))
-		return NULL;
-	return conn;
+	return conn && direction == DIR_OUT && conn->state & CONN_PENDING ? conn : NULL;
 }
 
 /* Is it time to send the SYN again? Then the time after is set; it never comes after SYN_TRIES. */
