@@ -28,6 +28,7 @@ PATHS = {"NAT, IPv4": NAT4, "NAT, IPv6": NAT6, "FullNAT, IPv4": FULLNAT4, "FullN
 ISN, SERVER_ISN = 0xFFFFFFF0, 0x12345678
 LINUX = Offer()
 TOLD_SCALE = 7  # what the director tells clients
+CLIENT_WINDOW = 502
 CONFIRMED_WINDOW = 0x1000
 _ETH_P_ALL = 3
 _NUMBER = 1 << 32
@@ -115,7 +116,7 @@ class Proxied:
 
     def ack(self, **transport: Any) -> Shape:
         """The client's ACK that brings the cookie; `transport`: what is otherwise."""
-        numbers = {"seq": (self.isn + 1) % _NUMBER, "ack": (self.cookie + 1) % _NUMBER, "window": 502}
+        numbers = {"seq": (self.isn + 1) % _NUMBER, "ack": (self.cookie + 1) % _NUMBER, "window": CLIENT_WINDOW}
         return Shape(flags="A", transport=numbers | transport)
 
     def accepting(self, offer: Offer = LINUX, flags: str = "SA", **transport: Any) -> Shape:
@@ -135,11 +136,13 @@ class Proxied:
         return to_client(self.flow, own(self.path, flags, window=window, **numbers))
 
 
-def pending(rig: Rig, hook: Hook, path: Path, offer: Offer = LINUX, isn: int = ISN) -> Proxied:
-    """The server has been sent a SYN. The client's SYN is answered at that hook."""
+def pending(
+    rig: Rig, hook: Hook, path: Path, offer: Offer = LINUX, isn: int = ISN, window: int = CLIENT_WINDOW
+) -> Proxied:
+    """The server has been sent a SYN. The client's SYN is answered at that hook; its ACK told that window."""
     flow = Flow(path, rig.port())
     made = Proxied(flow, offer, greeted(rig, hook, flow, offer, isn), b"", isn)
-    run = rig.run(Hook.TC, flow.request(made.ack()))
+    run = rig.run(Hook.TC, flow.request(made.ack(window=window)))
     assert (run.action, run.verdicts) == (Action.REDIRECT, {})
     if path.method is Method.FULLNAT:
         flow = localised(flow, run.frame)
