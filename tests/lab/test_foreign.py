@@ -162,3 +162,20 @@ def test_neighbours_reach_local_addresses_of_both_families(net: Routed) -> None:
     balance(net, f"[{net.vip6}]", "[fd01::11]", LOCAL6)
     assert net.client.curl("--max-time", "5", f"http://{net.vip}/client").checked().out.split()[0] == LOCAL
     assert net.client.curl("--max-time", "5", f"http://[{net.vip6}]/client").checked().out.split()[0] == LOCAL6
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_a_neighbour_that_makes_sure_of_the_address_it_knows_is_answered(net: Routed, family: Family) -> None:
+    """It asks by unicast, and forgets the address when nobody answers."""
+    vip, server, local = (net.vip, "10.0.1.11", LOCAL)
+    if family is Family.IPV6:
+        vip, server, local = (f"[{net.vip6}]", "[fd01::11]", LOCAL6)
+    balance(net, vip, server, local)
+    net.client.curl("--max-time", "5", f"http://{vip}/").checked()
+    net.servers[0].run("ip", "neighbour", "change", local, "dev", "eth0", "nud", "probe").checked()
+
+    def state() -> str:
+        (found,) = json.loads(net.servers[0].run("ip", "-j", "neighbour", "show", local).checked().out)
+        return str(found["state"][0])
+
+    assert until(lambda: (now := state()) != "PROBE" and now, "the end of the question", 10) == "REACHABLE"

@@ -215,8 +215,14 @@ static __always_inline enum verdict claim(hook_ctx *ctx, struct packet *pkt, enu
 {
 	struct frame *frame;
 
-	if (verdict == PASS_NOT_TRANSPORT)
-		return pkt->family && is_icmp(pkt) && !pkt->is_part && claim_echo(ctx, pkt) ? ANSWER_ECHO : verdict;
+	if (verdict == PASS_NOT_TRANSPORT) {
+		if (!pkt->family || !is_icmp(pkt) || pkt->is_part)
+			return verdict;
+		if (claim_echo(ctx, pkt))
+			return ANSWER_ECHO;
+		/* who makes sure of a neighbour that it knows asks it alone */
+		return pkt->family == FAMILY_IPV6 && claim_neighbour(ctx, pkt) ? ANSWER_NEIGHBOUR : verdict;
+	}
 	if (verdict != PASS_NOT_FOR_HOST && verdict != PASS_NOT_IP)
 		return verdict;
 	frame = packet_at(ctx, 0, sizeof(*frame));
