@@ -13,6 +13,7 @@ SYN = 0x02
 
 _ETHERTYPES = {Family.IPV4: 0x0800, Family.IPV6: 0x86DD}
 _TCP = 6
+_IPIP = 4
 _TCP_HEADER = struct.Struct("!HHIIBBHHH")
 _IPV4_BYTES = 60  # shorter frames are padded up to here
 
@@ -37,6 +38,13 @@ def frame(segment: Segment, from_mac: bytes, to_mac: bytes) -> bytes:
     return (ethernet + _ip_header(family, source, target, len(tcp)) + tcp).ljust(_IPV4_BYTES, b"\0")
 
 
+def unwrap(content: bytes) -> bytes:
+    """The frame without the outer IPv4 header of a tunnel, if it has one."""
+    if content[12:14] == struct.pack("!H", _ETHERTYPES[Family.IPV4]) and content[23] == _IPIP:
+        return content[:14] + content[34:]
+    return content
+
+
 def parse(content: bytes) -> Segment:
     """The segment in a frame; ValueError names what is wrong with its headers or checksums."""
     family = next((f for f, number in _ETHERTYPES.items() if content[12:14] == struct.pack("!H", number)), None)
@@ -47,9 +55,10 @@ def parse(content: bytes) -> Segment:
     if family is Family.IPV4 and checksum(ip):
         raise ValueError(f"wrong IPv4 header checksum: {ip.hex()}")
     source, target = (ip[12:16], ip[16:20]) if family is Family.IPV4 else (ip[8:24], ip[24:40])
+    tcp = content[14 + size : 14 + size + 4 * (tcp[12] >> 4)]
     if checksum(_pseudo_header(source, target, len(tcp)) + tcp):
         raise ValueError(f"wrong TCP checksum: {content.hex()}")
-    sport, dport, _sequence, _acknowledged, _length, flags, *_rest = _TCP_HEADER.unpack(tcp)
+    sport, dport, _sequence, _acknowledged, _length, flags, *_rest = _TCP_HEADER.unpack(tcp[:20])
     return Segment((Address(family, source), sport), (Address(family, target), dport), flags)
 
 

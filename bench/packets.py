@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.frames import ACK, SYN
-from bench.live import Sender, Traffic
+from bench.live import Sender
 from bench.rig import XDP, Rig
-from bench.traffic import FLOWS, NEW, TO_CLIENT, TO_SERVER, Load, check_sample, establish, new_connections
+from bench.traffic import FLOWS, Load, check_sample, load, new_connections
+from bench.ways import COOKIE, NEW, WAYS, Way
 from bpvs.model import Family
 
 FILL_PACKETS = 1 << 16
-BUDGET = {TO_SERVER: 85, TO_CLIENT: 85, NEW: 600}  # ns above the floor, XDP
+OPENING = (NEW, COOKIE)  # each packet is another client's
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Effort:
     opening: int
 
     def connections(self) -> int:
-        """Connections that a run leaves in the director's table, bursts and replays of both families together."""
-        return len(Family) * (FLOWS + 2 * self.rounds * self.opening)
+        """Connections that a run leaves in the director's table, bursts and replays of all ways together."""
+        flows = sum(len(way.families) for way in WAYS if not way.synproxy)
+        return flows * (FLOWS + 2 * self.rounds * self.opening)
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Row:
     """One line of the table; times in ns per packet, pairs of one round side by side."""
 
     hook: str
+    way: Way
     family: Family
     kind: str
     floors: list[int] = field(default_factory=list)
@@ -55,7 +58,7 @@ class Row:
     @property
     def budget(self) -> int | None:
         """The most that is allowed, None where nothing was set."""
-        return BUDGET[self.kind] if self.hook == XDP else None
+        return self.way.budgets[self.kind] if self.hook == XDP else None
 
     @property
     def is_met(self) -> bool:
@@ -65,19 +68,19 @@ class Row:
 
 def measure(rig: Rig, sender: Sender, effort: Effort) -> list[Row]:
     """All rows of the rig's hook: first the established flows, then those that fill the table."""
-    loads = {family: establish(rig, sender, family) for family in Family}
-    rows = [Row(rig.hook, family, kind) for family in Family for kind in (TO_SERVER, TO_CLIENT, NEW)]
-    for phase in ([row for row in rows if row.kind != NEW], [row for row in rows if row.kind == NEW]):
+    loads = [load(rig, sender, way, family) for way in WAYS for family in way.families]
+    rows = [(Row(rig.hook, one.way, one.family, kind), one) for one in loads for kind in one.way.kinds]
+    for opening in (False, True):
+        phase = [(row, one) for row, one in rows if (row.kind in OPENING) is opening]
         for number in range(effort.rounds):
-            for row in phase:
-                packets = effort.opening if row.kind == NEW else effort.packets
-                _round(rig, sender, row, _traffic(loads[row.family], row.kind), packets, number)
-    return rows
+            for row, one in phase:
+                _round(rig, sender, row, one, effort.opening if opening else effort.packets, number)
+    return [row for row, _ in rows]
 
 
 def fill(rig: Rig, sender: Sender) -> None:
     """Establish connections until the table has no row left."""
-    opening, confirming = (new_connections(Family.IPV4, 8, flags) for flags in (SYN, ACK))
+    opening, confirming = (new_connections(WAYS[0], Family.IPV4, 8, flags) for flags in (SYN, ACK))
     while missing := rig.connections - rig.instance.runtime.load(0, "conn_high"):
         for traffic in (opening, confirming):
             burst = sender.send(traffic, "test0", min(missing, FILL_PACKETS))
@@ -85,24 +88,22 @@ def fill(rig: Rig, sender: Sender) -> None:
                 raise RuntimeError(f"of {burst.sent} packets of new connections the director forwarded {burst.counted}")
 
 
-def _traffic(load: Load, kind: str) -> Traffic:
-    return {TO_SERVER: load.to_server, TO_CLIENT: load.to_client, NEW: load.new}[kind]
-
-
-def _round(rig: Rig, sender: Sender, row: Row, traffic: Traffic, packets: int, number: int) -> None:
+def _round(rig: Rig, sender: Sender, row: Row, load: Load, packets: int, number: int) -> None:
     """One floor and one figure, in turning order."""
+    traffic = load.kinds[row.kind]
     for pair in ("floor0", "test0") if number % 2 else ("test0", "floor0"):
-        if pair == "test0" and not traffic.new_flows:
-            sender.replay(
-                traffic, f"director_{rig.hook}", FLOWS
-            )  # next hops that went stale: once a second, not a burst
+        if pair == "test0" and not traffic.new_flows and not load.way.grows:
+            # next hops that went stale: once a second, not a burst
+            sender.replay(traffic, f"director_{rig.hook}", FLOWS)
         burst = sender.send(traffic, pair, packets)
         if burst.arrived != packets:
             row.fault = f"of {packets} packets {burst.arrived} came back from {pair}"
         elif pair == "test0" and burst.counted != packets:
             row.fault = f"of {packets} packets the director counted {burst.counted}"
         elif pair == "test0":
-            row.fault = row.fault or check_sample(rig.sample(), row.kind, row.family)
+            row.fault = row.fault or check_sample(rig.sample(), row.kind, load)
         (row.floors if pair == "floor0" else row.totals).append(burst.ns)
+    if load.way.grows:
+        return
     row.replay_floors.append(sender.replay(traffic, f"reflect_{rig.hook}", packets))
     row.replay_totals.append(sender.replay(traffic, f"director_{rig.hook}", packets))

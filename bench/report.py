@@ -38,25 +38,45 @@ def packets(rows: Sequence[Row], sizes: dict[str, int]) -> str:
     table = ", ".join(f"{hook.upper()} {size:,}" for hook, size in sizes.items())
     title = (
         f"Nanoseconds per packet, live frames through veth, one core: {FLOWS:,} established flows, {SERVERS} real\n"
-        "servers, NAT, TCP without data; the floor swaps the MAC addresses and sends the frame back.\n"
+        "servers of each way, TCP without data; the floor swaps the MAC addresses and sends the frame back.\n"
         f"Medians of rounds, floor and figure side by side. Connection table: {table}."
     )
-    head = ("hook", "family", "traffic", "floor", "above floor", "min..max", "1st quartile", "ratio", "budget", "")
-    return f"{title}\n{_table(head, [_packet_line(row) for row in rows], 3)}"
+    head = (
+        "hook",
+        "way",
+        "family",
+        "traffic",
+        "floor",
+        "above floor",
+        "min..max",
+        "1st quartile",
+        "ratio",
+        "budget",
+        "",
+    )
+    return f"{title}\n{_table(head, [_packet_line(row) for row in rows], 4)}"
 
 
 def replays(rows: Sequence[Row]) -> str:
     """Cost of the program alone."""
     title = (
         "The same programs and frames without a network (BPF_PROG_TEST_RUN, repeated): above a program that reflects.\n"
-        "A cross-check: caches are warmer here and nothing is sent."
+        "A cross-check: caches are warmer here and nothing is sent. Packets that grow cannot be repeated so."
     )
-    head = ("hook", "family", "traffic", "above floor", "min..max")
+    head = ("hook", "way", "family", "traffic", "above floor", "min..max")
     lines = [
-        (row.hook.upper(), row.family.name, row.kind, f"{median(row.above_replayed):.0f}", _span(row.above_replayed))
+        (
+            row.hook.upper(),
+            row.way.name,
+            row.family.name,
+            row.kind,
+            f"{median(row.above_replayed):.0f}",
+            _span(row.above_replayed),
+        )
         for row in rows
+        if row.replay_totals
     ]
-    return f"{title}\n{_table(head, lines, 3)}"
+    return f"{title}\n{_table(head, lines, 4)}"
 
 
 def commands(timings: Sequence[Timing]) -> str:
@@ -101,7 +121,7 @@ def memory(found: Memory) -> str:
 
 
 def _packet_line(row: Row) -> Line:
-    start = (row.hook.upper(), row.family.name, row.kind)
+    start = (row.hook.upper(), row.way.name, row.family.name, row.kind)
     if row.fault:
         return (*start, "", "no result", row.fault, "", "", "", "")
     floor, total = median(row.floors), median(row.totals)

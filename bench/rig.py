@@ -21,24 +21,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.ways import LOCALS, VIRTUAL, WAYS, Way
 from bpvs.director import Director
-from bpvs.kernel import bpf
+from bpvs.kernel import _abi, bpf
 from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.kernel.loader import OBJECTS
 from bpvs.kernel.maps import PerCpuArray
 from bpvs.lab.network import Network
-from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, VirtualService
+from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, Table, VirtualService
 
 XDP, TC = "xdp", "tc"
 HOOKS = (XDP, TC)
 SERVERS = 100
 SENDER_MAC = bytes.fromhex("020000000001")
 DIRECTOR_MAC = bytes.fromhex("020000000002")
-PORT = 80
 FRAME_BYTES = 80  # room for one frame in the programs' maps
-
-VIRTUAL = {Family.IPV4: Address.parse("10.77.0.100"), Family.IPV6: Address.parse("fd77::100")}
 
 _HANDLE, _PRIORITY = 0x62656E63, 1
 _ROW_0 = struct.pack("=I", 0)
@@ -46,7 +44,7 @@ _SIOCETHTOOL, _ETHTOOL_SGRO = 0x8946, 0x2C
 
 
 class Rig:
-    """Namespaces, programs and a loaded director with one service of 100 real servers in each family.
+    """Namespaces, programs and a loaded director with a service of 100 real servers for each way and family.
 
     A context manager; leaving it removes everything. `connections` is the size of the director's table.
     """
@@ -78,15 +76,17 @@ class Rig:
         return self._maps[name]
 
     def arrived(self) -> int:
-        """TCP frames that the sinks have seen."""
+        """Frames of ours that the sinks have seen."""
         return PerCpuArray(self._maps["arrived"]).sum(0)[0]
 
     def counted(self) -> int:
-        """Packets that the director has counted, of all real servers and both directions."""
+        """Packets that the director has counted: of all real servers and both directions, and SYNs that it answered."""
+        services = sum(len(way.families) for way in WAYS)
         _connections, in_packets, out_packets, *_bytes = map(
-            sum, zip(*self.instance.traffic.sums(1 + len(Family) * SERVERS), strict=True)
+            sum, zip(*self.instance.traffic.sums(1 + services * SERVERS), strict=True)
         )
-        return in_packets + out_packets
+        (answered,) = self.instance.verdicts.sum(_abi.ANSWER_COOKIE)
+        return in_packets + out_packets + answered
 
     def sample(self) -> bytes:
         """One of the frames that the sinks have seen."""
@@ -136,11 +136,9 @@ class Rig:
             self.inside.is_director = True
             self.director.up(["test0"], "tc", self.connections)
             with self.director.change() as table:
-                for family in Family:
-                    key = ServiceKey.at(Protocol.TCP, VIRTUAL[family], PORT)
-                    table.add_service(VirtualService(key, "rr"))
-                    for number in range(SERVERS):
-                        table.add_server(key, RealServer(server_address(family, number), PORT, Method.NAT))
+                for way in WAYS:
+                    for family in way.families:
+                        _add(table, way, family)
             instance = self.director.instance()
             assert instance is not None
             self.instance = instance
@@ -160,6 +158,8 @@ class Rig:
         index = socket.if_nametoindex(interface)
         if self.hook == XDP:
             self._library.attach_xdp(index, program)
+            if is_director:
+                self.instance.stations.store(index, "carries_xdp", 1)
         elif not is_director:  # which has attached itself
             self._library.attach_tc(index, program, _HANDLE, _PRIORITY)
 
@@ -169,6 +169,16 @@ class Rig:
         self._maps.clear()
         self.programs.clear()
         self._network.close()
+
+
+def _add(table: Table, way: Way, family: Family) -> None:
+    key = ServiceKey.at(Protocol.TCP, VIRTUAL[family], way.port)
+    table.add_service(VirtualService(key, "rr", synproxy=way.synproxy))
+    if way.method is Method.FULLNAT:
+        for local in LOCALS:
+            table.add_local(key, local)
+    for number in range(SERVERS):
+        table.add_server(key, RealServer(server_address(family, number), way.port, way.method))
 
 
 def server_address(family: Family, number: int) -> Address:

@@ -12,7 +12,7 @@ struct sample {
 	__u8 bytes[IPV6_BYTES + 6];
 };
 
-/* TCP frames that came back. */
+/* Frames of ours that came back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -50,6 +50,8 @@ static __always_inline void sample_take(const void *data, const void *end)
 
 	if (to && data + IPV6_BYTES <= end)
 		__builtin_memcpy(to->bytes, data, IPV6_BYTES);
+	else if (to && data + ANSWER_BYTES <= end)
+		__builtin_memcpy(to->bytes, data, ANSWER_BYTES);
 	else if (to && data + IPV4_BYTES <= end)
 		__builtin_memcpy(to->bytes, data, IPV4_BYTES);
 }
@@ -59,7 +61,7 @@ static __always_inline void count(const void *data, const void *end)
 	__u32 zero = 0;
 	__u64 *frames = bpf_map_lookup_elem(&arrived, &zero);
 
-	if (!frames || !frame_is_tcp(data, end))
+	if (!frames || !frame_is_ours(data, end))
 		return;
 	if (!((*frames)++ % SAMPLE_EVERY))
 		sample_take(data, end);

@@ -14,16 +14,18 @@
 #define IPV6_PROTOCOL_AT 20
 
 #define IPV4_BYTES 60 /* 64 on a wire, with the frame check sequence */
-#define IPV6_BYTES 74 /* the least that holds the headers */
+#define ANSWER_BYTES 66 /* IPv4 with TCP options: what a SYN is answered with */
+#define IPV6_BYTES 74   /* the least that holds the headers */
 
-static __always_inline bool frame_is_tcp(const __u8 *data, const __u8 *end)
+/* TCP, or a packet in a tunnel. */
+static __always_inline bool frame_is_ours(const __u8 *data, const __u8 *end)
 {
 	const struct ethhdr *eth = (const void *)data;
 
 	if (data + IPV4_BYTES > end)
 		return false;
 	if (eth->h_proto == bpf_htons(ETH_P_IP))
-		return data[IPV4_PROTOCOL_AT] == IPPROTO_TCP;
+		return data[IPV4_PROTOCOL_AT] == IPPROTO_TCP || data[IPV4_PROTOCOL_AT] == IPPROTO_IPIP;
 	return eth->h_proto == bpf_htons(ETH_P_IPV6) && data[IPV6_PROTOCOL_AT] == IPPROTO_TCP;
 }
 

@@ -94,7 +94,8 @@ static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct
 		way.src = conn->method == METHOD_TUNNEL ? &dest->tunnel.source : &conn->local;
 		way.dst = &conn->server;
 		way.from = conn->method == METHOD_NAT ? pkt->from : LOOPBACK_IFINDEX;
-		if (!way.src->word[3]) /* there was no way when the tunnel was set up, so nobody knows its source */
+		if (address_is_none(
+			    way.src)) /* there was no way when the tunnel was set up, so nobody knows its source */
 			return DROP_NO_ROUTE;
 	}
 	return hop_refresh(ctx, pkt, &way, hop);

@@ -145,6 +145,11 @@ static __always_inline bool address_is_ipv4(const struct address *address)
 	return !address->word[0] && !address->word[1] && address->word[2] == bpf_htonl(0xffff);
 }
 
+static __always_inline bool address_is_none(const struct address *address)
+{
+	return !(address->word[0] | address->word[1] | address->word[2] | address->word[3]);
+}
+
 /* Can a packet come from there? The kernel takes the others for martians (net/ipv4/route.c, ip_route_input_slow). */
 static __always_inline bool address_is_host(const struct address *address)
 {
