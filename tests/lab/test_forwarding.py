@@ -29,7 +29,10 @@ def site(request: pytest.FixtureRequest) -> Iterator[Balanced]:
 
 def each(*choices: tuple[str, ...]) -> pytest.MarkDecorator:
     """Every combination of a kind, a family and perhaps a hook."""
-    rows = list(product(*choices))
+    return these(list(product(*choices)))
+
+
+def these(rows: list[tuple[str, ...]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("site", rows, ids=[" ".join(row) for row in rows], indirect=True)
 
 
@@ -73,6 +76,7 @@ def test_three_hundred_parallel_connections_all_succeed(site: Balanced) -> None:
     assert site.stats().connections == count
 
 
+WHOLE, IN_FRAGMENTS = (0, 1, 1000, 1400), (1473, 8000)  # bytes of payload
 LOSS = """
 table inet loss {
     chain input { type filter hook input priority 0; jump lose; }
@@ -92,7 +96,7 @@ def test_transfers_through_loss(site: Balanced, tmp_path: Path) -> None:
     assert site.upload(2 << 20, tmp_path)
 
 
-@each(BESIDE, FAMILIES, ("tc", "xdp"))
+@these([(kind, *row) for kind in BESIDE for row in (("ipv4", "tc"), ("ipv6", "xdp"))])
 def test_datagrams_there_and_back(site: Balanced) -> None:
     site.add("-u")
     with ExitStack() as stack:
@@ -100,7 +104,7 @@ def test_datagrams_there_and_back(site: Balanced) -> None:
         client.connect((site.vip, 80))
         here = site.servers[2] if site.kind.option == "-b" else site.vip
         server = stack.enter_context(datagram_socket(site.net.servers[2], site.family, (here, 80)))
-        for size in (0, 1, 1000, 1400):
+        for size in WHOLE if site.kind.option == "-i" else (*WHOLE, *IN_FRAGMENTS):
             question = bytes(number % 251 for number in range(size))
             client.send(question)
             got, address = server.recvfrom(65536)
@@ -109,5 +113,6 @@ def test_datagrams_there_and_back(site: Balanced) -> None:
             server.sendto(question[::-1], address)
             assert client.recv(65536) == question[::-1]
     row = site.stats("UDP")
-    assert (row.connections, row.in_packets) == (1, 4)
-    assert row.out_packets == (4 if site.kind.option == "-b" else 0)
+    assert row.connections == 1
+    assert row.in_packets >= len(WHOLE)
+    assert row.out_packets == (row.in_packets if site.kind.option == "-b" else 0)

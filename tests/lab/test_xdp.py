@@ -26,15 +26,7 @@ ETH_P_ALL = 3
 @pytest.fixture
 def xdp(net: Routed) -> Routed:
     """The director's interfaces carry the native XDP program; frames come as from a wire, with complete checksums."""
-    for host in (net.client, *net.servers):
-        with host.inside():
-            offload.set_transmit_checksum("eth0", enabled=False)
-    wire = net.network.hosts["wire"]
-    with wire.inside():
-        for link in links():
-            if link.kind == "veth":
-                offload.set_receive_merging(link.name, enabled=True)
-                offload.set_transmit_checksum(link.name, enabled=False)
+    offload.behave_as_hardware(net.network, "director")
     net.director.bpvs("up", "--mode", "xdp").checked()
     with net.director.inside():
         assert [link.name for link in links() if link.xdp_mode == "native"] == ["ext", "int"]

@@ -17,7 +17,6 @@ from bpvs.net.links import links
 _SIOCETHTOOL = 0x8946
 # include/uapi/linux/ethtool.h
 _STXCSUM = 0x17
-_SGRO = 0x2C
 _PROG_TYPE_XDP = 6
 _PASS = bytes.fromhex("b700000002000000 9500000000000000")  # r0 = XDP_PASS; exit
 _IFREQ = struct.Struct("16sP16x")
@@ -26,11 +25,6 @@ _IFREQ = struct.Struct("16sP16x")
 def set_transmit_checksum(interface: str, enabled: bool) -> None:
     """Whether frames leave with the checksum still to be filled in; off also ends segmentation offload."""
     _set(interface, _STXCSUM, enabled)
-
-
-def set_receive_merging(interface: str, enabled: bool) -> None:
-    """GRO; on a veth it also makes the interface take frames that XDP redirects to its peer."""
-    _set(interface, _SGRO, enabled)
 
 
 def behave_as_hardware(network: Network, *directors: str) -> None:
