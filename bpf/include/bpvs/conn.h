@@ -76,9 +76,16 @@ static __always_inline void slot_free(struct conn *conn, __u32 slot)
 	bpf_map_push_elem(&free_slots, &slot, BPF_ANY);
 }
 
+static __always_inline struct dest *conn_dest(const struct conn *conn)
+{
+	__u32 row = conn->dest; /* on the stack: Linux 6.1 takes no key from an argument of a global function */
+
+	return bpf_map_lookup_elem(&dests, &row);
+}
+
 static __always_inline void uncount(const struct conn *conn, __u32 state)
 {
-	struct dest *dest = bpf_map_lookup_elem(&dests, &conn->dest);
+	struct dest *dest = conn_dest(conn);
 
 	if (!dest)
 		return;
@@ -167,7 +174,7 @@ static __always_inline void conn_recount(const struct conn *conn, __u32 old, __u
 	if (!((old ^ new) & (CONN_ACTIVE | CONN_INACTIVE)))
 		return;
 	uncount(conn, old);
-	dest = bpf_map_lookup_elem(&dests, &conn->dest);
+	dest = conn_dest(conn);
 	if (dest)
 		__sync_fetch_and_add(new & CONN_ACTIVE ? &dest->active : &dest->inactive, 1);
 }
@@ -213,7 +220,7 @@ static __always_inline bool conn_is_over(const struct conn *conn)
  */
 static __always_inline struct dest *dest_of(const struct conn *conn)
 {
-	struct dest *dest = bpf_map_lookup_elem(&dests, &conn->dest);
+	struct dest *dest = conn_dest(conn);
 
 	return dest && dest->flags & DEST_LISTED ? dest : NULL;
 }
