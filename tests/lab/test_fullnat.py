@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""FullNAT's local addresses: used in turn and taken away."""
+"""FullNAT's local addresses: used in turn, taken away, of the servers' family."""
 
 from __future__ import annotations
 
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,15 @@ def told(sock: socket.socket) -> str:
     while not (answer.endswith(b"\n") and b"\r\n\r\n" in answer):
         answer += sock.recv(4096)
     return answer.split(b"\r\n\r\n")[1].split()[0].decode()
+
+
+def test_ipv6_clients_reach_ipv4_servers(tmp_path: Path) -> None:
+    with balanced("fullnat", "ipv6") as site:
+        service = " ".join(site.service())
+        lines = [f"-A {service} -s rr", *(f"-P {service} -z {local}" for local in site.net.locals)]
+        lines += [f"-a {service} -r {server}:80 -b" for server in site.net.addresses]
+        site.net.director.ipvsadm("-R", stdin="\n".join(lines) + "\n").checked()
+        assert site.ask(6) == ["three", "two", "one"] * 2
+        assert set(local_addresses(site, 4)) == set(site.net.locals)
+        assert site.download(8 << 20, tmp_path)
+        assert site.upload(8 << 20, tmp_path)
