@@ -27,6 +27,7 @@ static __always_inline bool tell_of_tunnel(hook_ctx *ctx, struct packet *pkt, co
 	if (!conn)
 		return false;
 	*action = hook_action(DROP_NO_ROUTE);
+	pkt->from = LOOPBACK_IFINDEX; /* the answer is the director's own, which needs no forwarding */
 	dest = bpf_map_lookup_elem(&dests, &conn->dest);
 	if (dest && answer_write(ctx, pkt, reason) && !hop_ask(ctx, pkt, conn, dest, &conn->back))
 		*action = hop_send(ctx, pkt, &conn->back);
