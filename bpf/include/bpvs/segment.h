@@ -9,6 +9,7 @@
 #include "csum.h"
 #include "maps.h"
 #include "packet.h"
+#include "tcp_option.h"
 
 #define SEGMENT_TTL 64
 #define SEGMENT_OPTIONS 5 /* words at most */
@@ -116,6 +117,17 @@ static __always_inline void segment_ipv6(hook_ctx *ctx, __u32 l3, struct segment
 	hook_store(ctx, l3, ip, sizeof(*ip));
 }
 
+/* Those of a handshake in one go; the others are rare. */
+static __always_inline void segment_options(hook_ctx *ctx, __u32 at, struct segment *segment)
+{
+	if (segment->words == OFFER_WORDS) {
+		hook_store(ctx, at, segment->options, OFFER_WORDS * sizeof(__be32));
+		return;
+	}
+	for (__u32 i = 0; i < SEGMENT_OPTIONS && i < segment->words; i++)
+		hook_store(ctx, at + i * sizeof(__be32), &segment->options[i], sizeof(__be32));
+}
+
 /*
  * Makes pkt the segment that this CPU has put together; false where its frame cannot take the size. Not static: verified
  * once.
@@ -155,9 +167,7 @@ __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 	else
 		segment_ipv6(ctx, l3, segment, size);
 	hook_store(ctx, l3 + ip, &segment->tcp, sizeof(segment->tcp));
-	for (__u32 i = 0; i < SEGMENT_OPTIONS && i < segment->words; i++)
-		hook_store(ctx, l3 + ip + sizeof(segment->tcp) + i * sizeof(__be32), &segment->options[i],
-			   sizeof(__be32));
+	segment_options(ctx, l3 + ip + sizeof(segment->tcp), segment);
 	pkt->l4 = l3 + ip;
 	pkt->payload = pkt->l4 + size;
 	pkt->length = ip + size;

@@ -26,6 +26,8 @@ enum tcp_option {
 #define DEFAULT_MSS_IPV6 1220
 #define NO_SCALE 15 /* none told; 14 is the largest that there is */
 
+#define OFFER_WORDS 3 /* of options */
+
 /* What a SYN offers. */
 struct offer {
 	__u16 mss;
@@ -60,22 +62,48 @@ __noinline __u32 option_find(hook_ctx *ctx, __u32 at, __u32 end, __u8 kind, __u8
 	return 0;
 }
 
-static __always_inline void offer_read(hook_ctx *ctx, const struct packet *pkt, struct offer *offer)
+/* Takes one option, of that kind and size, into an offer. Not static either. */
+__noinline int offer_take(hook_ctx *ctx, __u32 at, __u32 option, struct offer *offer)
 {
-	__u32 first = pkt->l4 + sizeof(struct tcphdr), at;
-	__u8 *option;
+	__u8 *value;
 
+	if (!offer)
+		return 0;
+	if (option == (2 << 8 | OPTION_SACK_PERMITTED)) {
+		offer->sack = true;
+	} else if (option == (4 << 8 | OPTION_MSS)) {
+		value = packet_at(ctx, at + 2, 2);
+		if (value)
+			offer->mss = value[0] << 8 | value[1];
+	} else if (option == (3 << 8 | OPTION_SCALE)) {
+		value = packet_at(ctx, at + 2, 1);
+		if (value)
+			offer->scale = *value > 14 ? 14 : *value;
+	}
+	return 0;
+}
+
+/* What a SYN offers; of an option that is there twice the last counts. Not static either. */
+__noinline int offer_read(hook_ctx *ctx, const struct packet *pkt, struct offer *offer)
+{
+	__u32 at, end;
+
+	if (!pkt || !offer)
+		return 0;
+	at = pkt->l4 + sizeof(struct tcphdr);
+	end = pkt->payload;
 	offer->mss = pkt->family == FAMILY_IPV4 ? DEFAULT_MSS_IPV4 : DEFAULT_MSS_IPV6;
 	offer->scale = NO_SCALE;
-	offer->sack = option_find(ctx, first, pkt->payload, OPTION_SACK_PERMITTED, 2);
-	at = option_find(ctx, first, pkt->payload, OPTION_MSS, 4);
-	option = packet_at(ctx, at, 4);
-	if (at && option)
-		offer->mss = option[2] << 8 | option[3];
-	at = option_find(ctx, first, pkt->payload, OPTION_SCALE, 3);
-	option = packet_at(ctx, at, 3);
-	if (at && option)
-		offer->scale = option[2] > 14 ? 14 : option[2];
+	offer->sack = false;
+	for (int i = 0; i < MAX_OPTIONS; i++) {
+		__u32 option = option_at(ctx, at, end);
+
+		if (!option)
+			break;
+		offer_take(ctx, at, option, offer);
+		at += option >> 8;
+	}
+	return 0;
 }
 
 /* The options of a SYN; their words. */
@@ -84,7 +112,7 @@ static __always_inline __u32 offer_write(const struct offer *offer, __be32 *opti
 	options[0] = bpf_htonl(WORD_MSS | offer->mss);
 	options[1] = bpf_htonl(offer->scale < NO_SCALE ? WORD_SCALE | offer->scale : WORD_NOPS);
 	options[2] = bpf_htonl(offer->sack ? WORD_SACK_PERMITTED : WORD_NOPS);
-	return 3;
+	return OFFER_WORDS;
 }
 
 #endif
