@@ -14,7 +14,10 @@ from bpvs.cli.tours.tutorial import SAVED, STEPS, TABLE
 from bpvs.kernel import _abi
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/differs-from-ipvs.md")
+PAGES = (
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/differs-from-ipvs.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/how-to").glob("*.md")),
+)
 HEADERS = ROOT / "bpf/include/bpvs"
 
 # What a backquoted file name may count from.
