@@ -139,9 +139,9 @@ def test_used_up_ttl_of_a_reply(rig: Rig, hook: Hook, path: Path, ttl: int) -> N
 
 
 def filling(path: Path, length: int) -> Shape:
-    """A packet of that many bytes."""
+    """A packet of that many bytes, which nobody may cut."""
     headers = (40 if path.is_ipv6 else 20) + (8 if path.protocol is Protocol.UDP else 20)
-    return Shape(flags="PA", payload=bytes(length - headers))
+    return Shape(flags="PA", payload=bytes(length - headers), ip={} if path.is_ipv6 else {"flags": "DF"})
 
 
 @HOOKS

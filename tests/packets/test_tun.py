@@ -119,7 +119,7 @@ def test_source_port_of_gue_tells_flows_apart(rig: Rig, hook: Hook, path: Path) 
         assert len(ports) == 1
         seen += ports
     assert set(seen) <= set(GUE_SOURCES)
-    assert len(set(seen)) > 8
+    assert len(set(seen)) > 4
 
 
 @HOOKS
@@ -162,7 +162,7 @@ def test_spread_of_outer_sources(rig: Rig, hook: Hook, path: Path) -> None:
             assert len(sources) == 1
             seen += sources
     assert all(ip_address(source) in ip_network(network) for source in seen)
-    assert len(set(seen)) > 8
+    assert len(set(seen)) > 4
     forwarded(rig, hook, path, flows[0].request(Shape()))
 
 

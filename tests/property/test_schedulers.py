@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""schedule.h, sched/rr.h, sched/wrr.h: connections through the real program go to the servers that IPVS would choose."""
+"""schedule.h, sched/rr.h, sched/wrr.h: connections through the real program go where IPVS would send them."""
 
 from __future__ import annotations
 
