@@ -99,9 +99,11 @@ class Rig:
         for fd in self._programs.values():
             os.close(fd)
         self._programs.clear()
-        with self.inside():
-            Director().down()
-        subprocess.run(["ip", "netns", "delete", self.namespace], check=True)
+        try:
+            with self.inside():
+                Director().down()
+        finally:
+            subprocess.run(["ip", "netns", "delete", self.namespace], check=True)
 
     @contextmanager
     def inside(self) -> Iterator[None]:
