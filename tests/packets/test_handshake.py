@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import struct
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,11 +14,12 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from bpvs.director import Director
+from bpvs.kernel import _abi
 from tests.packets import proxied
 from tests.packets.cookies import Offer
 from tests.packets.errors import UNREACHABLE, UNREACHABLE6, Error
-from tests.packets.frames import Path, Shape, difference
-from tests.packets.listing import state_of, traffic
+from tests.packets.frames import Flow, Path, Shape, difference
+from tests.packets.listing import loaded, row_of, state_of, traffic
 from tests.packets.proxied import CONFIRMED_WINDOW, ISN, LINUX, PATHS, Proxied, arrived, captured
 from tests.packets.rig import Action, Hook, Rig, Run
 
@@ -257,3 +260,24 @@ def test_syn_is_sent_again_until_it_is_answered(rig: Rig, path: Path) -> None:
         with pytest.raises(TimeoutError):  # the next one would come two seconds after the last
             arrived(far, made.flow, seconds=2.3)
     assert Director().verdicts()["HOLD_SYN"] == before + 1
+
+
+def put_tries(flow: Flow, tries: int) -> None:
+    """As if so many SYNs had been repeated already, and it were time for the next: struct handshake in conn.back."""
+    instance = loaded()
+    row, at = row_of(flow), _abi.CONN.offset("back")
+    content = bytearray(instance.conns.bytes_at(row, at, 16))
+    again = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
+    struct.pack_into("=I2xB", content, 8, again & 0xFFFFFFFF, tries)
+    instance.conns.write(row, bytes(content), at)
+
+
+def test_after_five_repetitions_no_more(rig: Rig) -> None:
+    proxied.guard(rig, proxied.NAT4, repeats=True)
+    with captured("back") as far:
+        made = proxied.pending(rig, Hook.TC, proxied.NAT4)
+        put_tries(made.flow, 4)
+        assert not difference(arrived(far, made.flow), made.frame)
+        put_tries(made.flow, 5)
+        with pytest.raises(TimeoutError):
+            arrived(far, made.flow, seconds=0.5)
