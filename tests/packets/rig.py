@@ -155,9 +155,13 @@ class Rig:
         instance = Director().instance()
         assert instance is not None
         siding = instance.settings.load(0, "siding_done")
-        since = (time.monotonic_ns() >> 20) - waited
-        context = _SK_BUFF.pack(self._indexes[link] | (since & _SINCE_MASK) << _SINCE_SHIFT, siding, siding, 0)
-        return self._counted(lambda: self._run(Hook.TC, frame, context))
+
+        def leave() -> tuple[Action, bytes]:
+            since = (time.monotonic_ns() >> 20) - waited
+            mark = self._indexes[link] | (since & _SINCE_MASK) << _SINCE_SHIFT
+            return self._run(Hook.TC, frame, _SK_BUFF.pack(mark, siding, siding, 0))
+
+        return self._counted(leave)
 
     def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
         """As run(), without looking at the counters: for long series."""

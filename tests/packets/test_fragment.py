@@ -42,7 +42,7 @@ PATHS = TRANSLATED | ROUTE | TUNNEL
 HOOKS = pytest.mark.parametrize("hook", Hook)
 WHOLE = Shape(payload=bytes(range(250)) * 4)
 SIZE = 400
-WAIT_MS, COARSE_MS = 50, 10  # fragment.h's FRAGMENT_WAIT, and by how much its clock may be behind
+WAIT_MS, COARSE_MS = 200, 10  # fragment.h's FRAGMENT_WAIT, and by how much its clock may be behind
 
 
 @pytest.fixture(autouse=True)

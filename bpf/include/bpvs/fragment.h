@@ -12,7 +12,7 @@
 
 /* units of clock_ms() */
 #define FRAGMENT_KEPT 30000 /* as long as the kernel waits (net.ipv4.ipfrag_time) */
-#define FRAGMENT_WAIT 50    /* that a fragment waits for the first one of its datagram */
+#define FRAGMENT_WAIT 200   /* that a fragment waits for the first one of its datagram */
 
 static __always_inline void fragment_key(const struct packet *pkt, struct fragment_key *key)
 {
