@@ -93,6 +93,7 @@ static __always_inline int direct(hook_ctx *ctx)
 
 	if (!settings)
 		return hook_action(PASS_IDLE);
+	pkt.is_rest = hook_is_rest(ctx, settings);
 	pkt.from = hook_from(ctx, settings);
 	pkt.is_finished = hook_is_finished(ctx, settings);
 	pkt.from_local_client = !pkt.is_finished && pkt.from == LOOPBACK_IFINDEX;

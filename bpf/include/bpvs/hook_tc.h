@@ -24,7 +24,23 @@
 #define HOLD_FROM 0x3fffff
 #define HOLD_SINCE_SHIFT 22
 #define HOLD_SINCE_MASK 0x3ff
-#define CLOCK_BEHIND 16 /* by which a CPU's clock may be behind another's: a tick */
+#define HOLD_REST (1 << HOLD_SINCE_SHIFT) /* of one that comes back at once: what lies in front has gone ahead */
+#define CLOCK_BEHIND 16                   /* by which a CPU's clock may be behind another's: a tick */
+
+/* In one instruction each, or the compiler would keep the field's address, which the verifier forbids of a context. */
+static __always_inline __u32 hook_mark(hook_ctx *ctx)
+{
+	__u32 mark;
+
+	asm volatile("%0 = *(u32 *)(%1 + %2)" : "=r"(mark) : "r"(ctx), "i"(__builtin_offsetof(hook_ctx, mark)));
+	return mark;
+}
+
+static __always_inline void hook_set_mark(hook_ctx *ctx, __u32 mark)
+{
+	asm volatile("*(u32 *)(%0 + %1) = %2" ::"r"(ctx), "i"(__builtin_offsetof(hook_ctx, mark)), "r"(mark)
+		     : "memory");
+}
 
 static __always_inline void hook_pull(hook_ctx *ctx)
 {
@@ -52,19 +68,25 @@ static __always_inline bool hook_is_from_siding(hook_ctx *ctx, const struct sett
  */
 static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *settings)
 {
-	__u32 from = ctx->mark & HOLD_FROM;
+	__u32 from = hook_mark(ctx) & HOLD_FROM;
 
 	if (!hook_is_from_siding(ctx, settings))
 		return ctx->ingress_ifindex;
 	if (ctx->ingress_ifindex == settings->siding_wait)
-		ctx->mark = 0;
+		hook_set_mark(ctx, 0);
 	return from;
+}
+
+/* Is it what is left of a packet whose first piece has gone ahead? To be asked before hook_from(). */
+static __always_inline bool hook_is_rest(hook_ctx *ctx, const struct settings *settings)
+{
+	return ctx->ingress_ifindex == settings->siding_wait && hook_mark(ctx) & HOLD_REST;
 }
 
 /* How long it has been held, in units of clock_ms(); of longer than a second only the rest. */
 static __always_inline __u32 hook_waited(hook_ctx *ctx)
 {
-	__u32 waited = (clock_ms(clock_ns()) - (ctx->mark >> HOLD_SINCE_SHIFT)) & HOLD_SINCE_MASK;
+	__u32 waited = (clock_ms(clock_ns()) - (hook_mark(ctx) >> HOLD_SINCE_SHIFT)) & HOLD_SINCE_MASK;
 
 	return waited > HOLD_SINCE_MASK - CLOCK_BEHIND ? 0 : waited;
 }
@@ -72,7 +94,7 @@ static __always_inline __u32 hook_waited(hook_ctx *ctx)
 /* Back to where it came in, to be looked at again. */
 static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
 {
-	ctx->mark = 0;
+	hook_set_mark(ctx, 0);
 	return bpf_redirect(pkt->from, BPF_F_INGRESS);
 }
 
@@ -192,7 +214,7 @@ static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
 
 static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)
 {
-	ctx->mark = clock_ms(clock_ns()) << HOLD_SINCE_SHIFT | (pkt->from & HOLD_FROM);
+	hook_set_mark(ctx, clock_ms(clock_ns()) << HOLD_SINCE_SHIFT | (pkt->from & HOLD_FROM));
 }
 
 /* Has a copy come back later, see hook_has_waited(). */
@@ -212,8 +234,22 @@ static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *setti
 /* Has the packet come back at once with its checksum finished. */
 static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	hook_set_from(ctx, pkt);
+	hook_set_mark(ctx, pkt->from & HOLD_FROM);
 	return bpf_redirect(settings->siding_done, 0);
+}
+
+/* Has a copy come back at once as the rest, see hook_is_rest(). */
+static __always_inline void hook_send_rest(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
+{
+	hook_set_mark(ctx, HOLD_REST | (pkt->from & HOLD_FROM));
+	bpf_clone_redirect(ctx, settings->siding_done, 0);
+	hook_set_mark(ctx, 0);
+}
+
+/* Takes out size bytes behind an IPv4 header without options. */
+static __always_inline long hook_close_gap(hook_ctx *ctx, __u32 size)
+{
+	return bpf_skb_adjust_room(ctx, -(int)size, BPF_ADJ_ROOM_NET, 0);
 }
 
 /*

@@ -194,6 +194,23 @@ static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pk
 	(void)ctx, (void)pkt;
 }
 
+static __always_inline bool hook_is_rest(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
+	return false;
+}
+
+static __always_inline void hook_send_rest(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
+{
+	(void)ctx, (void)pkt, (void)settings;
+}
+
+static __always_inline long hook_close_gap(hook_ctx *ctx, __u32 size)
+{
+	(void)ctx, (void)size;
+	return -1;
+}
+
 static __always_inline int hook_finish(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
 	(void)ctx, (void)pkt, (void)settings;

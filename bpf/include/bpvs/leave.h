@@ -12,6 +12,7 @@
 #include "forward/tun.h"
 #include "icmp.h"
 #include "nexthop.h"
+#include "pieces.h"
 #include "stats.h"
 #include "translate_icmp.h"
 
@@ -110,15 +111,26 @@ static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, 
 	return HOLD_FINISH;
 }
 
-/* Too long for the way out, but allowed to be cut: that is the kernel's work, which gets the packet as it is to leave. */
-static __always_inline enum verdict send_in_pieces(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
-						   struct dest *dest, struct lane *lane, struct settings *settings,
-						   int *action)
+/* Makes a packet that does not fit its tunnel one piece of itself that does; the others come back. */
+static __always_inline enum verdict take_piece(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+					       int *action)
 {
-	if (!pkt->may_be_cut || pkt->is_error || pkt->from_local_client || conn->method == METHOD_ROUTE)
-		return DROP_TOO_BIG;
-	if (!HOOK_IS_COMPLETE)
-		return PASS_TO_TC;
+	if (!pkt->is_finished) {
+		*action = hook_finish(ctx, pkt, settings);
+		return HOLD_FINISH;
+	}
+	if (pkt->is_rest && !piece_drop(ctx, pkt))
+		return DROP_NO_ROOM;
+	if (pkt->length <= pkt->mtu)
+		return FORWARDED;
+	hook_send_rest(ctx, pkt, settings);
+	return piece_keep(ctx, pkt) ? FORWARDED : DROP_NO_ROOM;
+}
+
+/* Leaves the cutting to the kernel, which gets the packet as it is to leave. */
+static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
+					      struct lane *lane, struct settings *settings, int *action)
+{
 	pkt->is_local = true; /* the kernel lowers its TTL */
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
 		return DROP_NO_ROOM;
@@ -127,6 +139,12 @@ static __always_inline enum verdict send_in_pieces(hook_ctx *ctx, struct packet 
 	else
 		*action = hook_send_local(ctx);
 	return FORWARDED;
+}
+
+/* Too long for the way out: may it be cut? */
+static __always_inline bool may_be_cut(const struct packet *pkt, const struct conn *conn)
+{
+	return pkt->may_be_cut && !pkt->is_error && !pkt->from_local_client && conn->method != METHOD_ROUTE;
 }
 
 /* To another host. */
@@ -141,8 +159,17 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
 	if (verdict)
 		return verdict;
-	if (!fits(ctx, pkt, conn, dest, hop))
-		return send_in_pieces(ctx, pkt, conn, dest, lane, settings, action);
+	if (!fits(ctx, pkt, conn, dest, hop)) {
+		if (!may_be_cut(pkt, conn))
+			return DROP_TOO_BIG;
+		if (!HOOK_IS_COMPLETE)
+			return PASS_TO_TC;
+		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !settings->siding_done)
+			return hand_over(ctx, pkt, conn, dest, lane, settings, action);
+		verdict = take_piece(ctx, pkt, settings, action);
+		if (verdict)
+			return verdict;
+	}
 	verdict = announce(ctx, pkt, conn, settings, action);
 	if (verdict)
 		return verdict;

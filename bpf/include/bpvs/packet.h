@@ -83,6 +83,7 @@ struct packet {
 	__u8 direction;  /* enum direction, known once a connection is found */
 	__u8 ttl;
 	bool is_opening : 1;        /* SYNPROXY made it a SYN */
+	bool is_rest : 1;           /* its first piece has gone ahead */
 	bool is_finished : 1;       /* it has been round the siding: its checksum is finished */
 	bool is_translated : 1;     /* its IP header was replaced by one of the other family */
 	bool is_quoted : 1;         /* from an ICMP error: perhaps no more than 8 bytes of its transport header */

@@ -97,7 +97,9 @@ static __always_inline __u32 flow_hash(const struct flow_key *key)
 	hash *= 0x9e3779b1; /* Knuth's, then the mixer of MurmurHash3 */
 	hash ^= hash >> 16;
 	hash *= 0x85ebca6b;
-	return hash ^ hash >> 13;
+	hash ^= hash >> 13;
+	hash *= 0xc2b2ae35;
+	return hash ^ hash >> 16;
 }
 
 struct sum_walk {

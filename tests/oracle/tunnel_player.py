@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tunnels between BPVS and the kernel's own: tunnel_player.py device|ipvs, a line for each kind of tunnel.
+
+device   BPVS's director; the kernel's ipip, gre and fou devices on the real servers
+ipvs     the kernel's IPVS as director; BPVS's agent on the real servers
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+
+from bpvs.lab.host import Host
+from bpvs.lab.shell import run
+from bpvs.lab.topology import FAR, Routed, apart, remote
+
+PORT = 8080
+GUE_PORT = 6080
+KINDS = {
+    "ipip": "-i",
+    "gre": "-i --tun-type gre --tun-nocsum",
+    "gre with checksum": "-i --tun-type gre --tun-csum",
+    "gue": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-nocsum",
+    "gue with checksum": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-csum",
+}
+LOADING_S = 120.0  # verifying the programs takes long under emulation
+UPLOAD_BYTES = 200_000  # many segments of full size
+
+
+def play_devices() -> None:
+    """The kernel's tunnel devices take what BPVS sends."""
+    for module in ("ipip", "ip_gre", "fou"):
+        run(["modprobe", module]).checked()
+    with apart() as net:
+        server = net.servers[0]
+        _build_devices(net, server)
+        net.director.ipvsadm("-A", "-t", f"{net.vip}:{PORT}", "-s", "rr", seconds=LOADING_S).checked()
+        _play(net, net.director.ipvsadm)
+
+
+def _build_devices(net: Routed, server: Host) -> None:
+    run(["ip", "netns", "exec", server.name, "ip", "fou", "add", "port", str(GUE_PORT), "gue"]).checked()
+    net.network.configure(
+        server,
+        f"link add ipip1 type ipip local {FAR.four(11)} remote any",
+        f"link add gre1 type gre local {FAR.four(11)} remote any",
+        "link set ipip1 up",
+        "link set gre1 up",
+        f"address add {net.vip}/32 dev lo",
+    )
+    for name in ("all", "ipip1", "gre1"):
+        server.set_sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
+
+
+def play_ipvs() -> None:
+    """BPVS's agent takes what the kernel's IPVS sends."""
+    run(["modprobe", "ip_vs"]).checked()
+    with remote() as net:
+
+        def ipvsadm(*arguments: str) -> object:
+            return net.director.run("/usr/sbin/ipvsadm", *arguments).checked()
+
+        ipvsadm("-A", "-t", f"{net.vip}:{PORT}", "-s", "rr")
+        _play(net, ipvsadm)
+
+
+def _play(net: Routed, ipvsadm: Callable[..., object]) -> None:
+    net.servers[0].serve("one", PORT)
+    command = "-a"
+    for name, options in KINDS.items():
+        ipvsadm(command, "-t", f"{net.vip}:{PORT}", "-r", f"{net.addresses[0]}:{PORT}", *options.split())
+        command = "-e"
+        answer = net.client.curl("-m", "60", f"http://{net.vip}:{PORT}/")
+        print(f"{name}: {answer.out.strip() or answer.err.strip()}, {_upload(net)}", flush=True)
+
+
+def _upload(net: Routed) -> str:
+    """Sends a body that fills segments; says "whole" if the server has got all of it."""
+    body = "x" * UPLOAD_BYTES
+    answer = net.client.run(
+        *("curl", "-q", "-sS", "-m", "100", "--data-binary", "@-", f"http://{net.vip}:{PORT}/"),
+        stdin=body,
+        seconds=120,
+    )
+    right = f"{hashlib.sha256(body.encode()).hexdigest()} {UPLOAD_BYTES}"
+    return "whole" if answer.out.strip() == right else answer.out + answer.err
+
+
+if __name__ == "__main__":
+    {"device": play_devices, "ipvs": play_ipvs}[sys.argv[1]]()
