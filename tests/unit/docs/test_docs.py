@@ -162,3 +162,37 @@ def test_the_memory_of_a_connection_is_what_its_maps_take() -> None:
 )
 def test_the_limits_are_those_of_the_contract(limit: int, words: str) -> None:
     assert f"{limit:,} {words}" in prose("docs/differs-from-ipvs.md")
+
+
+@pytest.mark.parametrize(
+    ("header", "constant", "words", "pages"),
+    [
+        (
+            "fragment.h",
+            "FRAGMENT_WAIT",
+            "{} ms",
+            ["ARCHITECTURE.md", "docs/differs-from-ipvs.md", "man/bpvs.8"],
+        ),
+        (
+            "answer.h",
+            "ANSWERS_PER_SECOND",
+            "{:,} a second",
+            ["ARCHITECTURE.md", "docs/differs-from-ipvs.md", "man/bpvs.8"],
+        ),
+        ("synproxy.h", "PROXY_MSS_IPV4", "{:,}", ["docs/how-to/synproxy.md"]),
+        ("synproxy.h", "PROXY_MSS_IPV6", "{:,}", ["docs/how-to/synproxy.md"]),
+        ("synproxy.h", "PROXY_SCALE", "scale of {}", ["docs/how-to/synproxy.md"]),
+        ("forward/tun.h", "GUE_PORT_FIRST", "{:,}", ["docs/how-to/tun.md"]),
+    ],
+)
+def test_figures_are_those_of_the_data_path(header: str, constant: str, words: str, pages: list[str]) -> None:
+    found = re.search(rf"^#define {constant} (\d+)\b", page(f"bpf/include/bpvs/{header}"), re.MULTILINE)
+    assert found
+    for name in pages:
+        assert words.format(int(found[1])) in prose(name), name
+
+
+def test_ports_are_counted_as_the_books_do() -> None:
+    ports = f"{_abi.LAST_PORT - _abi.FIRST_PORT + 1:,}"
+    for name in ("ARCHITECTURE.md", "CHANGELOG.md", "docs/how-to/fullnat.md", "man/ipvsadm.8"):
+        assert ports in prose(name), name
