@@ -13,7 +13,7 @@
 #define IPV4_PROTOCOL_AT 23
 #define IPV6_PROTOCOL_AT 20
 
-#define IPV4_BYTES 60 /* 64 on a wire, with the frame check sequence */
+#define IPV4_BYTES 60   /* 64 on a wire, with the frame check sequence */
 #define ANSWER_BYTES 66 /* IPv4 with TCP options: what a SYN is answered with */
 #define IPV6_BYTES 74   /* the least that holds the headers */
 

@@ -18,7 +18,7 @@ from scapy.layers.inet6 import (
 )
 from scapy.layers.l2 import Ether
 
-from bpvs.model import Address, Method, NotBuilt, Protocol, RealServer, Tunnel, TunnelType
+from bpvs.model import Address, Method, NotBuilt, Protocol, RealServer, Tunnel, TunnelChecksum, TunnelType
 from tests.packets.chunks import COOKIE_ECHO, DATA, INIT, TYPES, chunk, numbered
 from tests.packets.errors import UNREACHABLE, UNREACHABLE6, Error, answer
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, rebuilt
@@ -306,7 +306,8 @@ def test_segments_of_any_size(rig: Rig, path: Path) -> None:
 @pytest.mark.parametrize("size", [16, 17, 1200])
 def test_gue_with_checksum(rig: Rig, hook: Hook, path: Path, outer: str, size: int) -> None:
     """SCTP's own checksum is no help for the outer one: it takes a walk over all bytes."""
-    path = alone(rig, replace(path, method=Method.TUNNEL, server=outer, tunnel=Tunnel(TunnelType.GUE, 6080, True)))
+    tunnel = Tunnel(TunnelType.GUE, 6080, TunnelChecksum.FULL)
+    path = alone(rig, replace(path, method=Method.TUNNEL, server=outer, tunnel=tunnel))
     flow = Flow(path, rig.port())
     run = rig.run(hook, flow.request(Shape(payload=INIT + bytes(size), padding=b"pad")))
     assert (run.action, run.verdicts) == (Action.REDIRECT, {})

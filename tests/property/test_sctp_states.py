@@ -23,8 +23,10 @@ NAT4 = Path(CLIENT, "10.0.0.130", 3868, "10.2.0.11", 3869, Protocol.SCTP)
 NAT6 = Path(CLIENT6, "fd00::130", 3868, "fd02::11", 3869, Protocol.SCTP)
 ROUTE4 = replace(NAT4, server_port=3868, method=Method.ROUTE)
 ROUTE6 = replace(NAT6, server_port=3868, method=Method.ROUTE)
-EVENTS = ("DATA", "INIT", "INIT_ACK", "COOKIE_ECHO", "COOKIE_ACK", "SHUTDOWN", "SHUTDOWN_ACK")
-EVENTS += ("SHUTDOWN_COMPLETE", "ERROR", "ABORT")
+EVENTS = (
+    *("DATA", "INIT", "INIT_ACK", "COOKIE_ECHO", "COOKIE_ACK"),
+    *("SHUTDOWN", "SHUTDOWN_ACK", "SHUTDOWN_COMPLETE", "ERROR", "ABORT"),
+)
 HOOKS = pytest.mark.parametrize("hook", Hook)
 
 # a client's word: what it sends and the state after it; a server's likewise
