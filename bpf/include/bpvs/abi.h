@@ -347,7 +347,8 @@ struct runtime {
 	__u64 answers_since; /* ns of CLOCK_MONOTONIC */
 	__u64 secret[2][2];  /* of cookies of even and odd age */
 	__u32 secret_age;    /* counts the secrets; the current one is secret[secret_age & 1] */
-	__u32 pad;
+	__u32 greetings;     /* SYNs answered with a cookie in this second */
+	__u64 greetings_since;
 };
 
 /* What an interface carries of ours. */
@@ -416,6 +417,7 @@ enum verdict {
 	ANSWER_TUNNEL = 69,    /* an ICMP error about a tunnel, passed on to the client as one about its packet */
 	HOLD_FINISH = 80,      /* sent round by the siding to have its checksum finished */
 	HOLD_FRAGMENT = 82,    /* a fragment that came before the first one of its datagram, in the siding */
+	HOLD_COOKIE = 83,      /* SYNPROXY: a cookie sent again, because its client was not heard of */
 	HOLD_SYN = 81,         /* SYNPROXY: a SYN to a server that has not answered, in the siding */
 
 	VERDICT_COUNT = 96,

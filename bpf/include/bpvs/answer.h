@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "csum.h"
+#include "limit.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -26,19 +27,11 @@ static __always_inline bool is_answered(const struct packet *pkt, enum verdict v
 	return verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG;
 }
 
-/* Is another answer of the director's within its limit? */
 static __always_inline bool answer_allowed(void)
 {
 	struct runtime *runtime = runtime_get();
-	__u64 now = clock_ns();
 
-	if (!runtime)
-		return false;
-	if (now - runtime->answers_since > NS_PER_S) {
-		runtime->answers_since = now;
-		runtime->answers = 0;
-	}
-	return __sync_fetch_and_add(&runtime->answers, 1) < ANSWERS_PER_SECOND;
+	return runtime && limit_take(&runtime->answers, &runtime->answers_since, ANSWERS_PER_SECOND);
 }
 
 #ifdef HOOK_XDP

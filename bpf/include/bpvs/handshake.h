@@ -182,11 +182,7 @@ static __always_inline struct conn *handshake_of_syn(const struct packet *pkt)
 	struct flow_key key = {};
 	struct conn *conn;
 
-	key.src = pkt->key.dst;
-	key.dst = pkt->key.src;
-	key.sport = pkt->key.dport;
-	key.dport = pkt->key.sport;
-	key.protocol = pkt->key.protocol;
+	flow_key_turn(&pkt->key, &key);
 	conn = conn_of_key(&key, &direction);
 	return conn && direction == DIR_OUT && conn->state & CONN_PENDING ? conn : NULL;
 }

@@ -218,10 +218,13 @@ static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pk
 }
 
 /* Has a copy come back later, see hook_has_waited(). */
-static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings *settings)
+static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	if (settings->siding_wait)
-		bpf_clone_redirect(ctx, settings->siding_wait, 0);
+	if (!settings->siding_wait)
+		return;
+	hook_set_from(ctx, pkt);
+	bpf_clone_redirect(ctx, settings->siding_wait, 0);
+	hook_set_mark(ctx, 0);
 }
 
 /* Has the packet itself come back later. */

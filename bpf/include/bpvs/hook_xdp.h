@@ -166,9 +166,9 @@ static __always_inline void hook_send_copy(hook_ctx *ctx, const struct hop *hop)
 	(void)ctx, (void)hop;
 }
 
-static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct settings *settings)
+static __always_inline void hook_hold_copy(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	(void)ctx, (void)settings;
+	(void)ctx, (void)pkt, (void)settings;
 }
 
 static __always_inline int hook_hold(hook_ctx *ctx, const struct settings *settings)
@@ -187,6 +187,11 @@ static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
 {
 	(void)ctx, (void)pkt;
 	return XDP_PASS;
+}
+
+static __always_inline void hook_set_mark(hook_ctx *ctx, __u32 mark)
+{
+	(void)ctx, (void)mark;
 }
 
 static __always_inline void hook_set_from(hook_ctx *ctx, const struct packet *pkt)

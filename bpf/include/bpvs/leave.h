@@ -176,7 +176,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
 		return conn_crosses(conn) ? DROP_UNTRANSLATABLE : DROP_NO_ROOM;
 	if (pkt->is_opening)
-		hook_hold_copy(ctx, settings);
+		hook_hold_copy(ctx, pkt, settings);
 	*action = hop_send(ctx, pkt, hop);
 	return FORWARDED;
 }

@@ -103,6 +103,16 @@ struct sctp_header {
 	__u32 check; /* CRC32c, its lowest byte first */
 };
 
+/* The key of the other direction. */
+static __always_inline void flow_key_turn(const struct flow_key *key, struct flow_key *turned)
+{
+	turned->src = key->dst;
+	turned->dst = key->src;
+	turned->sport = key->dport;
+	turned->dport = key->sport;
+	turned->protocol = key->protocol;
+}
+
 /* The Ethernet header. */
 struct frame {
 	struct mac dst;

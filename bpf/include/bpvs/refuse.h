@@ -54,6 +54,18 @@ static __always_inline enum verdict reconsider(hook_ctx *ctx, struct packet *pkt
 	return verdict;
 }
 
+/* Answers with a cookie, and keeps a copy for a while if SYNs are few. */
+static __always_inline int greet(hook_ctx *ctx, struct packet *pkt, const struct settings *settings)
+{
+	bool is_kept = greeting_take();
+
+	if (!synproxy_greet(ctx, pkt))
+		return hook_action(DROP_NO_ROOM);
+	if (is_kept)
+		hook_hold_copy(ctx, pkt, settings);
+	return hook_return(ctx, pkt);
+}
+
 /* A packet that is not forwarded: counted, and answered where its sender ought to know. */
 static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct settings *settings, enum verdict verdict,
 				  int action)
@@ -73,7 +85,7 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct sett
 	if (verdict >= ANSWER_SERVER)
 		return action;
 	if (verdict == ANSWER_COOKIE)
-		return synproxy_greet(ctx, pkt) ? hook_return(ctx, pkt) : hook_action(DROP_NO_ROOM);
+		return greet(ctx, pkt, settings);
 	if (verdict == ANSWER_RESET)
 		return answer_allowed() && synproxy_reset(ctx, pkt) ? hook_return(ctx, pkt)
 								    : hook_action(DROP_HANDSHAKE);

@@ -213,11 +213,7 @@ static __noinline struct conn *conn_find_reply(struct packet *pkt)
 
 	if (!pkt)
 		return NULL;
-	key.src = pkt->key.dst;
-	key.dst = pkt->key.src;
-	key.sport = pkt->key.dport;
-	key.dport = pkt->key.sport;
-	key.protocol = pkt->key.protocol;
+	flow_key_turn(&pkt->key, &key);
 	conn = conn_of_key(&key, &direction);
 	if (!conn || direction != DIR_IN || conn_is_translated(conn))
 		return NULL;

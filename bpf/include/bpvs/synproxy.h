@@ -11,6 +11,9 @@
  *	  | <--- ACK, window| ACK ---------------> |
  *	  | <== both ways, numbers translated ===> |      sequence.h
  *
+ * While SYNs are few, a copy of each cookie waits in the siding and is sent again if its client was not heard of, whose ACK
+ * may be lost: one that waits for the server's first word would wait for ever. In a flood nothing is kept.
+ *
  * Lost packets: the client repeats its SYN, or probes the closed window, which opens as its ACK would have; the SYN to the
  * server is repeated from the siding; the server repeats its SYN, ACK until it has our ACK (synproxy_confirm). The
  * director answers only what is no answer of its own kind: no storm of ACKs can begin here.
@@ -20,6 +23,7 @@
 
 #include "conn.h"
 #include "cookie.h"
+#include "limit.h"
 #include "segment.h"
 #include "service.h"
 #include "toa.h"
@@ -30,6 +34,8 @@
 #define CONFIRM_WINDOW 0x1000 /* small enough for whoever does not scale */
 #define SYN_AGAIN 1000        /* units of clock_ms(); doubled each time */
 #define SYN_TRIES 5
+#define FEW_GREETINGS 64   /* SYNs in a second that are no flood */
+#define GREETING_AGAIN 800 /* units of clock_ms() */
 
 /* What a connection remembers while its server has not answered; lies in conn.back, which is not needed yet. */
 struct handshake {
@@ -99,6 +105,24 @@ __noinline int synproxy_greet(hook_ctx *ctx, struct packet *pkt)
 	return segment_write(ctx, pkt);
 }
 
+/* Are SYNs few, and is there a siding? Asked by XDP, which leaves those to TC; counted by whoever answers. */
+static __always_inline bool greetings_are_few(void)
+{
+	struct settings *settings = settings_get();
+	struct runtime *runtime = runtime_get();
+
+	if (!runtime || !settings || !settings->siding_wait)
+		return false;
+	return runtime->greetings < FEW_GREETINGS || (__s64)(clock_ns() - runtime->greetings_since) > (__s64)NS_PER_S;
+}
+
+static __always_inline bool greeting_take(void)
+{
+	struct runtime *runtime = runtime_get();
+
+	return runtime && limit_take(&runtime->greetings, &runtime->greetings_since, FEW_GREETINGS);
+}
+
 /* Answers a cookie that is none. Not static: verified once. */
 __noinline int synproxy_reset(hook_ctx *ctx, struct packet *pkt)
 {
@@ -160,8 +184,10 @@ static __noinline enum verdict synproxy_admit(hook_ctx *ctx, struct packet *pkt,
 	if (!address_is_host(&pkt->key.src))
 		return PASS_MARTIAN;
 	flags = pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+	if (flags == TCP_SYN && !(plan->flags & PLAN_SERVES))
+		return DROP_NO_SERVER;
 	if (flags == TCP_SYN)
-		return plan->flags & PLAN_SERVES ? ANSWER_COOKIE : DROP_NO_SERVER;
+		return !HOOK_IS_COMPLETE && greetings_are_few() ? PASS_TO_TC : ANSWER_COOKIE;
 	if (flags != TCP_ACK)
 		return PASS_NO_CONNECTION;
 	handshake->cookie = tcp_ack(ctx, pkt) - 1;
