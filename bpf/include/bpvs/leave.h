@@ -141,10 +141,11 @@ static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt,
 	return FORWARDED;
 }
 
-/* Too long for the way out: may it be cut? */
+/* Too long for the way out: may it be cut? What becomes IPv6 may not: only its sender could have. */
 static __always_inline bool may_be_cut(const struct packet *pkt, const struct conn *conn)
 {
-	return pkt->may_be_cut && !pkt->is_error && !pkt->from_local_client && conn->method != METHOD_ROUTE;
+	return pkt->may_be_cut && !pkt->is_error && !pkt->from_local_client && conn->method != METHOD_ROUTE &&
+	       !conn_crosses(conn);
 }
 
 /* To another host. */
