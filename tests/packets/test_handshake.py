@@ -245,7 +245,7 @@ def tell(packet: Packet) -> tuple[str, int]:
     return str(packet[TCP].flags), packet[TCP].seq
 
 
-@EVERY_PATH
+@pytest.mark.parametrize("path", [proxied.NAT4, proxied.FULLNAT6], ids=["NAT, IPv4", "FullNAT, IPv6"])
 def test_syn_is_sent_again_until_it_is_answered(rig: Rig, path: Path) -> None:
     """After about a second, from the siding, in the same bytes; HOLD_SYN counts it."""
     proxied.guard(rig, path, repeats=True)
