@@ -163,6 +163,14 @@ class Rig:
 
         return self._counted(leave)
 
+    def run_finished(self, frame: bytes, link: str, is_rest: bool = False) -> Run:
+        """Run TC's program on a frame from a link that leaves the siding at once; `is_rest`: the first is gone."""
+        instance = Director().instance()
+        assert instance is not None
+        siding = instance.settings.load(0, "siding_wait")
+        mark = self._indexes[link] | is_rest << _SINCE_SHIFT
+        return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, siding, siding, 0)))
+
     def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
         """As run(), without looking at the counters: for long series."""
         index = self._indexes[link]

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""pieces.h: what does not fit its tunnel and may be cut goes on in pieces, whose rest comes back from the siding."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from scapy.layers.inet import IPOption_NOP
+from scapy.layers.l2 import Ether
+
+from bpvs.model import Protocol
+from tests.packets.frames import LOCAL_MAC, Path, Shape, difference, opened
+from tests.packets.listing import loaded
+from tests.packets.pieces import cut, piece
+from tests.packets.proxied import captured
+from tests.packets.rig import NARROW_MTU, Action, Hook, Rig
+from tests.packets.tunnels import PLAIN, SUMMED, Outer, in_tunnel, overhead_of, paths_of
+
+pytestmark = pytest.mark.root
+
+PATHS = {name: path for name, path in paths_of(PLAIN | SUMMED, 194, link=3).items() if not path.is_ipv6}
+UDP = {name: path for name, path in PATHS.items() if path.protocol is Protocol.UDP}
+EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
+EVERY_TUNNEL = pytest.mark.parametrize("path", UDP.values(), ids=UDP)
+IPIP = PATHS["udp4 in ipip, IPv4"]
+
+HEADER, UNIT = 20, 8
+SECONDS = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _served(rig: Rig) -> None:
+    rig.serve(*(path.row for path in PATHS.values()))
+
+
+def room(path: Path) -> int:
+    """Bytes behind the IP header that each piece but the last has."""
+    return (NARROW_MTU - overhead_of(path) - HEADER) // UNIT * UNIT
+
+
+def sized(path: Path, length: int, ident: int = 0x4321, **ip: object) -> Shape:
+    """A packet without DF that has so many bytes behind its IP header."""
+    transport = 8 if path.protocol is Protocol.UDP else 20
+    content = bytes((7 * place) % 251 for place in range(length - transport))
+    return Shape(flags="PA", payload=content, ip={"id": ident, **ip})
+
+
+def part(whole: bytes, begin: int, end: int, is_last: bool, ident: int = 0x4321) -> bytes:
+    """These bytes of an IP packet as a fragment of their own."""
+    return piece(whole, begin, whole[14 + HEADER + begin : 14 + HEADER + end], is_last, ident)
+
+
+def goes_on(rig: Rig, path: Path, arrives: bytes, expected: bytes, is_rest: bool) -> bytes:
+    """The packet out of the siding leaves as that piece, in its tunnel; the frame that left."""
+    run = rig.run_finished(arrives, "front", is_rest)
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
+    assert not difference(run.frame, in_tunnel(path, expected, run.frame))
+    return run.frame
+
+
+@EVERY_PATH
+@pytest.mark.parametrize("hook", Hook)
+def test_it_is_finished_in_the_siding_first(rig: Rig, hook: Hook, path: Path) -> None:
+    arrives = opened(rig, hook, path).request(sized(path, room(path) + UNIT + 1))
+    run = rig.run(hook, arrives)
+    expected = (Action.REDIRECT, "HOLD_FINISH") if hook is Hook.TC else (Action.PASS, "PASS_TO_TC")
+    assert (run.action, run.verdicts, run.frame) == (expected[0], {expected[1]: 1}, arrives)
+
+
+@EVERY_PATH
+def test_what_just_fits_stays_whole(rig: Rig, path: Path) -> None:
+    fits = NARROW_MTU - overhead_of(path) - HEADER
+    arrives = opened(rig, Hook.TC, path).request(sized(path, fits))
+    goes_on(rig, path, arrives, arrives, is_rest=False)
+    assert rig.run(Hook.TC, arrives).verdicts == {}
+
+
+@EVERY_PATH
+def test_first_piece(rig: Rig, path: Path) -> None:
+    size = room(path)
+    whole = opened(rig, Hook.TC, path).request(sized(path, 2 * size))
+    goes_on(rig, path, whole, part(whole, 0, size, is_last=False), is_rest=False)
+
+
+@EVERY_PATH
+@pytest.mark.parametrize("more", ["least", "odd", "full"])
+def test_rest_that_fits(rig: Rig, path: Path, more: str) -> None:
+    """The last piece may be of any size."""
+    size = room(path)
+    fits = NARROW_MTU - overhead_of(path) - HEADER
+    length = size + {"least": fits - size + 1, "odd": 333, "full": fits}[more]
+    whole = opened(rig, Hook.TC, path).request(sized(path, length))
+    first = goes_on(rig, path, whole, part(whole, 0, size, is_last=False), is_rest=False)
+    rest = goes_on(rig, path, whole, part(whole, size, length, is_last=True), is_rest=True)
+    assert Outer.of(first).port == Outer.of(rest).port
+
+
+@EVERY_TUNNEL
+def test_rest_of_a_rest(rig: Rig, path: Path) -> None:
+    size = room(path)
+    length = 2 * size + 100
+    whole = opened(rig, Hook.TC, path).request(sized(path, length))
+    goes_on(rig, path, whole, part(whole, 0, size, is_last=False), is_rest=False)
+    goes_on(rig, path, whole, part(whole, size, 2 * size, is_last=False), is_rest=True)
+    rest = part(whole, size, length, is_last=True)
+    goes_on(rig, path, rest, part(whole, 2 * size, length, is_last=True), is_rest=True)
+
+
+@EVERY_TUNNEL
+def test_client_s_own_fragments_are_cut_again(rig: Rig, path: Path) -> None:
+    """Each as a packet of its own; only the last piece of the last one is the datagram's last."""
+    size, ident = room(path), 0x7000 + rig.port() % 0x1000
+    place, length = 1448, 2900
+    whole = opened(rig, Hook.TC, path).request(sized(path, length, ident))
+    for begin, end, arrives in zip((0, place), (place, length), cut(whole, place, ident=ident), strict=True):
+        assert rig.run(Hook.TC, arrives).verdicts == {"HOLD_FINISH": 1}
+        first = part(whole, begin, begin + size, is_last=False, ident=ident)
+        goes_on(rig, path, arrives, first, is_rest=False)
+        goes_on(rig, path, arrives, part(whole, begin + size, end, end == length, ident), is_rest=True)
+
+
+@EVERY_TUNNEL
+def test_all_pieces_leave_by_themselves(rig: Rig, path: Path) -> None:
+    """The copies that a run makes come back from the real siding, one after the other."""
+    size, ident = room(path), 0x6000 + rig.port() % 0x1000
+    length = 2 * size + 500
+    whole = opened(rig, Hook.TC, path).request(sized(path, length, ident))
+    with captured("narrow") as far:
+        far.settimeout(SECONDS)
+        goes_on(rig, path, whole, part(whole, 0, size, is_last=False, ident=ident), is_rest=False)
+        for begin, end in pairwise((size, 2 * size, length)):
+            expected = part(whole, begin, end, is_last=end == length, ident=ident)
+            left = next_of(far, path, ident)
+            assert not difference(left, in_tunnel(path, expected, left))
+
+
+def next_of(far: socket.socket, path: Path, ident: int) -> bytes:
+    """The next frame that reaches the server's link with a piece of that datagram inside."""
+    deadline = time.monotonic() + SECONDS
+    start = 14 + overhead_of(path)
+    while time.monotonic() < deadline:
+        content = far.recv(4096)
+        if Ether(content).dst == path.server_mac and content[start + 4 : start + 6] == ident.to_bytes(2, "big"):
+            return content
+    raise TimeoutError(f"no more pieces of {ident:#x}")
+
+
+@EVERY_TUNNEL
+def test_ip_options_are_the_kernel_s_to_sort(rig: Rig, path: Path) -> None:
+    """It gets the packet in its tunnel, with the TTL that it lowers itself, and cuts the outer one."""
+    flow = opened(rig, Hook.TC, path)
+    shape = sized(path, 1400, options=[IPOption_NOP()] * 4)
+    run = rig.run(Hook.TC, flow.request(shape))
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
+    wrapped = in_tunnel(path, flow.request(replace(shape, ttl=shape.ttl + 1)), run.frame)
+    ethernet = bytes(Ether(src=LOCAL_MAC, dst=LOCAL_MAC, type=Ether(wrapped).type))
+    assert not difference(run.frame, ethernet + wrapped[14:])
+
+
+@pytest.mark.parametrize("hook", Hook)
+def test_df_forbids_it(rig: Rig, hook: Hook) -> None:
+    arrives = opened(rig, hook, IPIP).request(sized(IPIP, room(IPIP) + 100, flags="DF"))
+    verdict = {"DROP_TOO_BIG": 1} if hook is Hook.TC else {"PASS_TO_TC": 1}
+    assert rig.run(hook, arrives).verdicts == verdict
+
+
+def test_without_a_siding_the_kernel_cuts(rig: Rig) -> None:
+    flow = opened(rig, Hook.TC, IPIP)
+    shape = sized(IPIP, room(IPIP) + 100)
+    settings = loaded().settings
+    siding = settings.load(0, "siding_done")
+    settings.store(0, "siding_done", 0)
+    try:
+        run = rig.run(Hook.TC, flow.request(shape))
+    finally:
+        settings.store(0, "siding_done", siding)
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
+    wrapped = in_tunnel(IPIP, flow.request(replace(shape, ttl=shape.ttl + 1)), run.frame)
+    assert run.frame[14:] == wrapped[14:]
