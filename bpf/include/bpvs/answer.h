@@ -167,6 +167,7 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 		quote = pkt->length;
 	if (quote > QUOTE_LONGEST)
 		return false;
+	hook_pull_to(ctx, pkt->l3 + quote);
 	return pkt->family == FAMILY_IPV4 ? answer_ipv4(ctx, pkt, verdict, quote)
 					  : answer_ipv6(ctx, pkt, verdict, quote);
 }

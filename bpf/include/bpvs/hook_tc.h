@@ -42,12 +42,19 @@ static __always_inline void hook_set_mark(hook_ctx *ctx, __u32 mark)
 		     : "memory");
 }
 
-static __always_inline void hook_pull(hook_ctx *ctx)
+static __always_inline void hook_pull_to(hook_ctx *ctx, __u32 size)
 {
 	__u32 linear = ctx->data_end - ctx->data;
 
-	if (linear < PULL_BYTES && linear < ctx->len)
-		bpf_skb_pull_data(ctx, ctx->len < PULL_BYTES ? ctx->len : PULL_BYTES);
+	if (linear < size && linear < ctx->len)
+		bpf_skb_pull_data(ctx, ctx->len < size ? ctx->len : size);
+}
+
+/* Merged SCTP is left as it is: its headers are readable, and pulling more would move the borders of its packets. */
+static __always_inline void hook_pull(hook_ctx *ctx)
+{
+	if (ctx->gso_size != SEGMENTS_VARY)
+		hook_pull_to(ctx, PULL_BYTES);
 }
 
 static __always_inline enum verdict hook_admit(hook_ctx *ctx)

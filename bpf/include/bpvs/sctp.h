@@ -53,7 +53,7 @@ static __always_inline enum sctp_event sctp_event(__u8 type)
 	}
 }
 
-/* Is the chunk that follows one of this length, at offset, an ABORT? A cookie may reach beyond the bytes of packet_at(). */
+/* Is the chunk that follows one of this length, at offset, an ABORT? */
 static __always_inline bool sctp_aborts(hook_ctx *ctx, const struct packet *pkt, __u32 offset, __u32 length)
 {
 	struct sctp_chunk chunk = {};
@@ -64,23 +64,25 @@ static __always_inline bool sctp_aborts(hook_ctx *ctx, const struct packet *pkt,
 	return !hook_load(ctx, offset, &chunk, sizeof(chunk)) && chunk.type == SCTP_ABORT;
 }
 
-/* The ports are known. A packet without a chunk is none. Not static: the verifier looks at it once. */
+/*
+ * The ports are known. A packet without a chunk is none. Chunks are read by the helper, as those of merged packets lie
+ * elsewhere than their header. Not static: the verifier looks at it once.
+ */
 __noinline int parse_sctp(hook_ctx *ctx, struct packet *pkt)
 {
-	struct sctp_chunk *chunk;
+	struct sctp_chunk chunk = {};
 	__u32 first;
 
 	if (!pkt)
 		return PASS_MALFORMED;
 	first = pkt->l4 + sizeof(struct sctp_header);
-	chunk = packet_at(ctx, first, sizeof(*chunk));
-	if (!chunk || first + sizeof(*chunk) > pkt->l3 + pkt->length)
+	if (first + sizeof(chunk) > pkt->l3 + pkt->length || hook_load(ctx, first, &chunk, sizeof(chunk)))
 		return PASS_MALFORMED;
 	pkt->payload = first;
-	pkt->sctp_event = sctp_event(chunk->type);
-	if (chunk->type != SCTP_COOKIE_ECHO && chunk->type != SCTP_COOKIE_ACK)
+	pkt->sctp_event = sctp_event(chunk.type);
+	if (chunk.type != SCTP_COOKIE_ECHO && chunk.type != SCTP_COOKIE_ACK)
 		return FORWARDED;
-	if (sctp_aborts(ctx, pkt, first, bpf_ntohs(chunk->length)))
+	if (sctp_aborts(ctx, pkt, first, bpf_ntohs(chunk.length)))
 		pkt->sctp_event = CHUNK_ABORT;
 	return FORWARDED;
 }
