@@ -10,6 +10,7 @@ import pytest
 
 import vm
 from compile_bpf import ROOT
+from tests.oracle.machine import play
 
 pytestmark = [pytest.mark.oracle, pytest.mark.timeout(1500)]
 
@@ -29,17 +30,7 @@ VM_S = 1200
 @pytest.fixture(scope="module")
 def parts() -> dict[str, vm.Result]:
     """Each part's output and exit code."""
-    script = "\n".join(
-        f"({command}) 2>&1\nprintf '\\n=== {name} ended with %d\\n' $?" for name, command in PARTS.items()
-    )
-    try:
-        output = vm.run(script, VM_S).output
-    except vm.VmUnavailableError as error:
-        pytest.skip(str(error))
-    found = re.findall(r"(.*?)\n=== (\w+) ended with (\d+)\n", output, re.DOTALL)
-    results = {name: vm.Result(text, int(code)) for text, name, code in found}
-    assert results.keys() == PARTS.keys(), output
-    return results
+    return play(PARTS, VM_S)
 
 
 def test_the_kernel_is_debians(parts: dict[str, vm.Result]) -> None:
