@@ -67,6 +67,16 @@ static __always_inline bool tunnel_error_parse(hook_ctx *ctx, struct packet *pkt
 	return parse_ports(ctx, ip.l4, &pkt->key.sport, &pkt->key.dport);
 }
 
+/* Takes off what is before the client's packet; in an IPv6 frame the kernel leaves no less than an IPv6 header behind. */
+static __always_inline bool tunnel_error_uncover(hook_ctx *ctx, const struct packet *pkt, __u32 at)
+{
+	__u32 least = at + sizeof(struct ipv6hdr);
+
+	if (hook_length(ctx) < least && !hook_resize(ctx, least))
+		return false;
+	return !bpf_skb_adjust_room(ctx, -(int)(at - pkt->l3), BPF_ADJ_ROOM_MAC, 0);
+}
+
 /*
  * Turns the error into the client's packet as far as it was quoted, pkt into what is known of that, and tells the
  * connection; NULL for errors about anything else, which stay untouched. *reason: what to answer the client with.
@@ -96,7 +106,7 @@ static __noinline struct conn *tunnel_error_open(hook_ctx *ctx, struct packet *p
 		dest->path_mtu_until = clock_ms(clock_ns()) + PATH_MTU_KEPT;
 		pkt->mtu = dest->path_mtu - tun_overhead(dest, dest->tunnel.check);
 	}
-	if (bpf_skb_adjust_room(ctx, -(int)(at - pkt->l3), BPF_ADJ_ROOM_MAC, 0))
+	if (!tunnel_error_uncover(ctx, pkt, at))
 		return NULL;
 	packet_set_family(ctx, pkt->family);
 	pkt->is_error = false;
