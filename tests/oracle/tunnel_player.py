@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from bpvs.lab.host import Host
 from bpvs.lab.shell import run
@@ -25,6 +26,7 @@ KINDS = {
     "gue with checksum": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-csum",
 }
 LOADING_S = 120.0  # verifying the programs takes long under emulation
+_NOTHING: Mapping[str, Callable[[], None]] = MappingProxyType({})
 UPLOAD_BYTES = 200_000  # many segments of full size
 
 
@@ -36,7 +38,7 @@ def play_devices() -> None:
         server = net.servers[0]
         _build_devices(net, server)
         net.director.ipvsadm("-A", "-t", f"{net.vip}:{PORT}", "-s", "rr", seconds=LOADING_S).checked()
-        _play(net, net.director.ipvsadm)
+        _play(net, net.director.ipvsadm, {"gre with checksum": lambda: _build_gre(net, server, "icsum")})
 
 
 def _build_devices(net: Routed, server: Host) -> None:
@@ -44,13 +46,21 @@ def _build_devices(net: Routed, server: Host) -> None:
     net.network.configure(
         server,
         f"link add ipip1 type ipip local {FAR.four(11)} remote any",
-        f"link add gre1 type gre local {FAR.four(11)} remote any",
         "link set ipip1 up",
-        "link set gre1 up",
         f"address add {net.vip}/32 dev lo",
     )
-    for name in ("all", "ipip1", "gre1"):
+    for name in ("all", "ipip1"):
         server.set_sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
+    _build_gre(net, server)
+
+
+def _build_gre(net: Routed, server: Host, *options: str) -> None:
+    """A device takes packets with checksum (icsum), or those without."""
+    server.run("ip", "link", "delete", "gre1")
+    net.network.configure(
+        server, f"link add gre1 type gre local {FAR.four(11)} remote any {' '.join(options)}", "link set gre1 up"
+    )
+    server.set_sysctl("net.ipv4.conf.gre1.rp_filter", 0)
 
 
 def play_ipvs() -> None:
@@ -65,13 +75,15 @@ def play_ipvs() -> None:
         _play(net, ipvsadm)
 
 
-def _play(net: Routed, ipvsadm: Callable[..., object]) -> None:
+def _play(net: Routed, ipvsadm: Callable[..., object], prepare: Mapping[str, Callable[[], None]] = _NOTHING) -> None:
+    """`prepare`: what is to be done before a kind's turn."""
     net.servers[0].serve("one", PORT)
     command = "-a"
     for name, options in KINDS.items():
+        prepare.get(name, lambda: None)()
         ipvsadm(command, "-t", f"{net.vip}:{PORT}", "-r", f"{net.addresses[0]}:{PORT}", *options.split())
         command = "-e"
-        answer = net.client.curl("-m", "60", f"http://{net.vip}:{PORT}/")
+        answer = net.client.curl("-m", "60", f"http://{net.vip}:{PORT}/", seconds=90)
         print(f"{name}: {answer.out.strip() or answer.err.strip()}, {_upload(net)}", flush=True)
 
 
