@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""answer.h: who sent a packet that is not forwarded is told why, from the address that the packet was for.
+"""answer.h, refuse.h: who sent a packet that is not forwarded is told why, from the address that the packet was for.
 
 XDP leaves such packets to TC, which turns them into an ICMP error (RFC 792, RFC 4443) and sends them back.
 """

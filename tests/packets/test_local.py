@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""director.bpf.c, deliver(): a real server on the director gets its packets from the stack, which TC hands them to."""
+"""leave.h, deliver(): a real server on the director gets its packets from the stack, which TC hands them to."""
 
 from __future__ import annotations
 

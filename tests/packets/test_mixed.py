@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""director.bpf.c, rewrite(): servers of every type in one service, and one whose type is edited."""
+"""leave.h, rewrite(): servers of every type in one service, and one whose type is edited."""
 
 from __future__ import annotations
 
