@@ -300,6 +300,15 @@ def test_segments_of_any_size(rig: Rig, path: Path) -> None:
     assert rig.run(Hook.TC, flow.request(shape)).verdicts == {"DROP_TOO_BIG": 1}
 
 
+@pytest.mark.parametrize("path", [SCTP4, SCTP6], ids=["IPv4", "IPv6"])
+def test_segments_of_any_size_come_apart_before_a_tunnel(rig: Rig, path: Path) -> None:
+    path = alone(rig, replace(path, method=Method.TUNNEL))
+    arrives = opened(rig, path).request(Shape(payload=DATA))
+    run = rig.run(Hook.TC, arrives, gso_size=0xFFFF)
+    assert (run.action, run.verdicts, run.frame) == (Action.REDIRECT, {"HOLD_FINISH": 1}, arrives)
+    assert rig.run(Hook.TC, arrives).is_forwarded
+
+
 @HOOKS
 @pytest.mark.parametrize("outer", ["10.2.0.14", "fd02::14"], ids=["in IPv4", "in IPv6"])
 @pytest.mark.parametrize("path", [SCTP4, SCTP6], ids=["IPv4", "IPv6"])

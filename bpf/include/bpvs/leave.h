@@ -148,6 +148,13 @@ static __always_inline bool may_be_cut(const struct packet *pkt, const struct co
 	       !conn_crosses(conn);
 }
 
+/* Tunnels take no packet whose segments may have any size; round the siding it comes apart. */
+static __always_inline bool comes_apart(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,
+					const struct settings *settings)
+{
+	return hook_segment_size(ctx) == SEGMENTS_VARY && is_tunnelled(pkt, conn) && settings->siding_done;
+}
+
 /* To another host. */
 static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					 struct lane *lane, struct settings *settings, int *action)
@@ -160,6 +167,10 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
 	if (verdict)
 		return verdict;
+	if (comes_apart(ctx, pkt, conn, settings)) {
+		*action = hook_finish(ctx, pkt, settings);
+		return HOLD_FINISH;
+	}
 	if (!fits(ctx, pkt, conn, dest, hop)) {
 		if (!may_be_cut(pkt, conn))
 			return DROP_TOO_BIG;
