@@ -12,11 +12,12 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Event, Thread
 
 from bpvs.lab.host import Host
 from bpvs.lab.offload import set_transmit_checksum
-from bpvs.lab.shell import LabError, own_tool
-from bpvs.lab.topology import Routed, direct, routed
+from bpvs.lab.shell import own_tool, run
+from bpvs.lab.topology import Routed, apart, direct, routed
 from bpvs.lab.wait import until
 
 VIRTUAL_PORT = 3868
@@ -45,22 +46,15 @@ class Player:
         """Prints the services and active connections; how many inactive ones are still kept is a matter of time."""
         print(re.sub(r"^( +-> .+?)\d+ *$", r"\1KEPT", self.run("-L -n"), flags=re.MULTILINE), flush=True)
 
-    def entry(self, port: int, state: str) -> str:
-        """The client port's entry if it has the state, without what differs from run to run."""
-        lines = [line for line in self.run("-L -n -c").splitlines() if f":{port} " in line and f" {state} " in line]
-        return "\n".join(re.sub(r" \d\d:\d\d ", " TIMER ", line).replace(f":{port} ", ":PORT  ") for line in lines)
+    def entry(self, state: str, port: str) -> str:
+        """A connection of such a client port in that state, without what differs from run to run; "" for none."""
+        found = re.search(rf"^(SCTP) \S+ +({state} +\S+):{port} (.*)$", self.run("-L -n -c"), re.MULTILINE)
+        return "{} TIMER {}:PORT {}".format(*found.groups()) if found else ""
 
-    def await_state(self, state: str) -> None:
-        """Prints the entry of the last client port as soon as it has the state."""
-        what = f"port {self.port} should come to {state}"
-        print(until(lambda: self.entry(self.port, state), what, DEADLINE_S), flush=True)
-
-    def refused(self, virtual: str) -> str:
-        """One attempt."""
-        with self.client(virtual) as client, suppress(ConnectionRefusedError):
-            client.connect((virtual, VIRTUAL_PORT))
-            raise LabError("somebody answers")
-        return self.entry(self.port, "REJECTED")
+    def await_state(self, state: str, port: str = "") -> None:
+        """Prints the last client port's entry, or that of such a port, as soon as one has the state."""
+        what = f"a connection should come to {state}"
+        print(until(lambda: self.entry(state, port or str(self.port)), what, DEADLINE_S), flush=True)
 
     def converse(self, title: str, virtual: str, server: str, server_port: int) -> None:
         """An association from its beginning to its end."""
@@ -76,7 +70,20 @@ class Player:
 
     def await_refusal(self, virtual: str) -> None:
         """Prints the entry of a client whom no server answered but by an ABORT; it goes soon, so the client insists."""
-        print(until(lambda: self.refused(virtual), "a refusal should be seen", DEADLINE_S), flush=True)
+        seen = Event()
+        client = Thread(target=self.insist, args=(virtual, seen))
+        client.start()
+        try:
+            self.await_state("REJECTED", r"\d+")
+        finally:
+            seen.set()
+            client.join()
+
+    def insist(self, virtual: str, seen: Event) -> None:
+        """Asks from ever new ports, with a pause that keeps the table short."""
+        while not seen.wait(0.5):
+            with self.client(virtual) as client, suppress(ConnectionRefusedError):
+                client.connect((virtual, VIRTUAL_PORT))
 
     def client(self, virtual: str) -> socket.socket:
         """A socket of the client at a new port, with one address: IPVS translates none that a packet tells of."""
@@ -149,6 +156,24 @@ def play_route(ipvsadm: str) -> None:
         player.converse("DR", network.vip, network.vip, VIRTUAL_PORT)
 
 
+def play_tunnel(ipvsadm: str) -> None:
+    """The kernel's tunnel device at the server; packets that several were merged into come apart before."""
+    run(["modprobe", "ipip"]).checked()
+    with apart() as network:
+        player, server = Player(network, ipvsadm), network.servers[0]
+        network.network.configure(
+            server,
+            f"link add ipip1 type ipip local {network.addresses[0]} remote any",
+            "link set ipip1 up",
+            f"address add {network.vip}/32 dev lo",
+        )
+        for name in ("all", "ipip1"):
+            server.set_sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
+        player.run(f"-A --sctp-service {network.vip}:{VIRTUAL_PORT} -s rr")
+        player.run(f"-a --sctp-service {network.vip}:{VIRTUAL_PORT} -r {network.addresses[0]}:{VIRTUAL_PORT} -i")
+        player.converse("TUN", network.vip, network.vip, VIRTUAL_PORT)
+
+
 def set_checksums(host: Host, *interfaces: str) -> None:
     """The host finishes what it sends there."""
     with host.inside():
@@ -160,6 +185,7 @@ def main(ipvsadm: str) -> int:
     """Play everything; 0 if it came to its end."""
     play_nat(ipvsadm)
     play_route(ipvsadm)
+    play_tunnel(ipvsadm)
     return 0
 
 

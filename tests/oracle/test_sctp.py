@@ -21,7 +21,7 @@ PARTS = {
     "ipvs": f"modprobe ip_vs && {PLAYER} /usr/sbin/ipvsadm",
 }
 VM_S = 1200
-CONVERSATIONS = 5
+CONVERSATIONS = 6
 
 
 @pytest.fixture(scope="module")
