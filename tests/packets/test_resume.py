@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.packets import proxied
-from tests.packets.frames import Flow, Shape, difference
+from tests.packets.frames import Flow, Path, Shape, difference
 from tests.packets.listing import loaded
 from tests.packets.rig import Action, Hook, Rig
 
@@ -24,7 +24,7 @@ def _few_syns(rig: Rig) -> None:
 
 
 @BOTH
-def test_xdp_leaves_few_syns_to_tc_which_can_keep_copies(rig: Rig, path: proxied.Path) -> None:
+def test_xdp_leaves_few_syns_to_tc_which_can_keep_copies(rig: Rig, path: Path) -> None:
     run = rig.run(Hook.XDP, Flow(path, rig.port()).request(Shape()))
     assert (run.action, run.verdicts) == (Action.PASS, {"PASS_TO_TC": 1})
 
@@ -39,7 +39,7 @@ def test_xdp_answers_a_flood_itself(rig: Rig) -> None:
 
 
 @BOTH
-def test_a_kept_cookie_goes_out_again_after_its_time(rig: Rig, path: proxied.Path) -> None:
+def test_a_kept_cookie_goes_out_again_after_its_time(rig: Rig, path: Path) -> None:
     flow = Flow(path, rig.port())
     sent = rig.run(Hook.TC, flow.request(Shape())).frame
     kept = sent[6:12] + sent[:6] + sent[12:]  # the copy has the addresses that the SYN had
@@ -52,7 +52,7 @@ def test_a_kept_cookie_goes_out_again_after_its_time(rig: Rig, path: proxied.Pat
 
 
 @BOTH
-def test_a_kept_cookie_of_a_client_that_was_heard_of_ends(rig: Rig, path: proxied.Path) -> None:
+def test_a_kept_cookie_of_a_client_that_was_heard_of_ends(rig: Rig, path: Path) -> None:
     flow = Flow(path, rig.port())
     sent = rig.run(Hook.TC, flow.request(Shape(transport={"seq": 7}))).frame
     cookie = int.from_bytes(sent[-28:-24], "big")
