@@ -142,6 +142,7 @@ class Rig:
             instance = self.director.instance()
             assert instance is not None
             self.instance = instance
+            instance.settings.store(0, "siding_wait", 0)  # a cookie sent again would count as a frame of another burst
             for name in (PROGRAM_XDP, PROGRAM_TC):
                 self.programs[name] = instance.open(name)
 
