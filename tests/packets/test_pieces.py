@@ -168,16 +168,17 @@ def test_df_forbids_it(rig: Rig, hook: Hook) -> None:
     assert rig.run(hook, arrives).verdicts == verdict
 
 
-def test_without_a_siding_the_kernel_cuts(rig: Rig) -> None:
+@pytest.mark.parametrize("missing", ["siding_done", "siding_wait"], ids=["none at all", "one without its queue"])
+def test_without_a_siding_the_kernel_cuts(rig: Rig, missing: str) -> None:
     flow = opened(rig, Hook.TC, IPIP)
     shape = sized(IPIP, room(IPIP) + 100)
     settings = loaded().settings
-    siding = settings.load(0, "siding_done")
-    settings.store(0, "siding_done", 0)
+    siding = settings.load(0, missing)
+    settings.store(0, missing, 0)
     try:
         run = rig.run(Hook.TC, flow.request(shape))
     finally:
-        settings.store(0, "siding_done", siding)
+        settings.store(0, missing, siding)
     assert (run.action, run.verdicts) == (Action.REDIRECT, {})
     wrapped = in_tunnel(IPIP, flow.request(replace(shape, ttl=shape.ttl + 1)), run.frame)
     assert run.frame[14:] == wrapped[14:]

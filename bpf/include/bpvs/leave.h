@@ -97,6 +97,12 @@ static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, s
 	return FORWARDED;
 }
 
+/* Is there a siding to go round? Without its queue a packet would not be known again when it comes back. */
+static __always_inline bool can_go_round(const struct settings *settings)
+{
+	return settings->siding_done && settings->siding_wait;
+}
+
 /* Tells a server of FullNAT who the client is. Only finished packets can be told: others take a turn round the siding. */
 static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
 					     struct settings *settings, int *action)
@@ -105,7 +111,7 @@ static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, 
 		return FORWARDED;
 	if (pkt->is_finished || !hook_is_unfinished(ctx, pkt))
 		return toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
-	if (!settings->siding_wait) /* it would not be known again when it comes back */
+	if (!can_go_round(settings))
 		return FORWARDED;
 	*action = hook_finish(ctx, pkt, settings);
 	return HOLD_FINISH;
@@ -152,7 +158,7 @@ static __always_inline bool may_be_cut(const struct packet *pkt, const struct co
 static __always_inline bool comes_apart(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,
 					const struct settings *settings)
 {
-	return hook_segment_size(ctx) == SEGMENTS_VARY && is_tunnelled(pkt, conn) && settings->siding_done;
+	return hook_segment_size(ctx) == SEGMENTS_VARY && is_tunnelled(pkt, conn) && can_go_round(settings);
 }
 
 /* To another host. */
@@ -176,7 +182,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 			return DROP_TOO_BIG;
 		if (!HOOK_IS_COMPLETE)
 			return PASS_TO_TC;
-		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !settings->siding_done)
+		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !can_go_round(settings))
 			return hand_over(ctx, pkt, conn, dest, lane, settings, action);
 		verdict = take_piece(ctx, pkt, settings, action);
 		if (verdict)
