@@ -12,8 +12,6 @@ Clients and real servers are only addresses behind the sender's end: whatever is
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
 import socket
 import struct
@@ -30,6 +28,7 @@ from bpvs.kernel.loader import OBJECTS
 from bpvs.kernel.maps import PerCpuArray
 from bpvs.lab.network import Network
 from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, Table, VirtualService
+from bpvs.net import ethtool
 
 XDP, TC = "xdp", "tc"
 HOOKS = (XDP, TC)
@@ -40,7 +39,7 @@ FRAME_BYTES = 80  # room for one frame in the programs' maps
 
 _HANDLE, _PRIORITY = 0x62656E63, 1
 _ROW_0 = struct.pack("=I", 0)
-_SIOCETHTOOL, _ETHTOOL_SGRO = 0x8946, 0x2C
+_ETHTOOL_SGRO = 0x2C  # include/uapi/linux/ethtool.h
 
 
 class Rig:
@@ -194,7 +193,4 @@ def objects_missing() -> list[Path]:
 
 def _gro_on(interface: str) -> None:
     """Generic receive offload: without it (or an XDP program) a veth does not take redirected frames."""
-    value = array.array("I", (_ETHTOOL_SGRO, 1))
-    request = struct.pack("16sP16x", interface.encode(), value.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        fcntl.ioctl(probe.fileno(), _SIOCETHTOOL, request)
+    ethtool.ask(interface, struct.pack("=II", _ETHTOOL_SGRO, 1))

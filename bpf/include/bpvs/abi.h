@@ -362,7 +362,7 @@ struct attachment {
 	__u32 flags; /* enum attachment_flags, 0: looked at and left alone; noted before it is done */
 };
 
-/* The MAC address of an interface that carries XDP; zero: not known. */
+/* The MAC address of an Ethernet interface that carries our programs; zero: not known. */
 struct station {
 	struct mac mac;
 	__u16 carries_xdp; /* frames may be redirected there */

@@ -3,28 +3,24 @@
 
 from __future__ import annotations
 
-import array
-import fcntl
 import os
-import socket
 import struct
 
 from bpvs.kernel import bpf
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.lab.network import SWITCHES, Network
+from bpvs.net import ethtool
 from bpvs.net.links import links
 
-_SIOCETHTOOL = 0x8946
 # include/uapi/linux/ethtool.h
 _STXCSUM = 0x17
 _PROG_TYPE_XDP = 6
 _PASS = bytes.fromhex("b700000002000000 9500000000000000")  # r0 = XDP_PASS; exit
-_IFREQ = struct.Struct("16sP16x")
 
 
 def set_transmit_checksum(interface: str, enabled: bool) -> None:
     """Whether frames leave with the checksum still to be filled in; off also ends segmentation offload."""
-    _set(interface, _STXCSUM, enabled)
+    ethtool.ask(interface, struct.pack("=II", _STXCSUM, enabled))
 
 
 def behave_as_hardware(network: Network, *directors: str) -> None:
@@ -50,10 +46,3 @@ def _receive_by_xdp(index: int) -> None:
         Libbpf().attach_xdp(index, program)
     finally:
         os.close(program)
-
-
-def _set(interface: str, command: int, enabled: bool) -> None:
-    value = array.array("B", struct.pack("=II", command, enabled))
-    request = _IFREQ.pack(interface.encode("ascii"), value.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        fcntl.ioctl(probe, _SIOCETHTOOL, request)
