@@ -39,3 +39,10 @@ def rig(_loaded: Rig) -> Iterator[Rig]:
     """The director's namespace entered, its table as the last test left it."""
     with _loaded.inside():
         yield _loaded
+
+
+@pytest.fixture
+def repeats(rig: Rig) -> Iterator[None]:
+    """What the director keeps to send it again ends with the test."""
+    yield
+    rig.empty_siding()

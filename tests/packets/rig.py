@@ -25,7 +25,7 @@ from enum import Enum, auto
 from bpvs.director import Director
 from bpvs.kernel import bpf
 from bpvs.model import Address, RealServer, ServiceKey, Table, VirtualService
-from bpvs.net import namespace, sysctl
+from bpvs.net import namespace, siding, sysctl
 
 LINKS = ("front", "back", "narrow", "closed")
 NARROW_MTU = 1280
@@ -141,6 +141,11 @@ class Rig:
                 table.add_local(key, address)
         self._served = served
 
+    def empty_siding(self) -> None:
+        """Throw away what waits in the siding: it would come back in the middle of another test's counts."""
+        self.ip(f"link set {siding.WAIT} down")
+        siding.build()
+
     def port(self) -> int:
         """A client port, 1024 or above, that was not given out before."""
         self._ports += 1
@@ -154,12 +159,12 @@ class Rig:
         """Run TC's program on a frame from a link that was held, for so many ms of 2^20 ns, and leaves the siding."""
         instance = Director().instance()
         assert instance is not None
-        siding = instance.settings.load(0, "siding_done")
+        done = instance.settings.load(0, "siding_done")
 
         def leave() -> tuple[Action, bytes]:
             since = (time.monotonic_ns() >> 20) - waited
             mark = self._indexes[link] | (since & _SINCE_MASK) << _SINCE_SHIFT
-            return self._run(Hook.TC, frame, _SK_BUFF.pack(mark, siding, siding, 0))
+            return self._run(Hook.TC, frame, _SK_BUFF.pack(mark, done, done, 0))
 
         return self._counted(leave)
 
@@ -167,9 +172,9 @@ class Rig:
         """Run TC's program on a frame from a link that leaves the siding at once; `is_rest`: the first is gone."""
         instance = Director().instance()
         assert instance is not None
-        siding = instance.settings.load(0, "siding_wait")
+        wait = instance.settings.load(0, "siding_wait")
         mark = self._indexes[link] | is_rest << _SINCE_SHIFT
-        return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, siding, siding, 0)))
+        return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, wait, wait, 0)))
 
     def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
         """As run(), without looking at the counters: for long series."""

@@ -245,6 +245,7 @@ def tell(packet: Packet) -> tuple[str, int]:
     return str(packet[TCP].flags), packet[TCP].seq
 
 
+@pytest.mark.usefixtures("repeats")
 @pytest.mark.parametrize("path", [proxied.NAT4, proxied.FULLNAT6], ids=["NAT, IPv4", "FullNAT, IPv6"])
 def test_syn_is_sent_again_until_it_is_answered(rig: Rig, path: Path) -> None:
     """After about a second, from the siding, in the same bytes; HOLD_SYN counts it."""
@@ -272,6 +273,7 @@ def put_tries(flow: Flow, tries: int) -> None:
     instance.conns.write(row, bytes(content), at)
 
 
+@pytest.mark.usefixtures("repeats")
 def test_after_five_repetitions_no_more(rig: Rig) -> None:
     proxied.guard(rig, proxied.NAT4, repeats=True)
     with captured("back") as far:

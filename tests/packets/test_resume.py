@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
+from bpvs.net import siding
 from tests.packets import proxied
 from tests.packets.frames import Flow, Path, Shape, difference
 from tests.packets.listing import loaded
 from tests.packets.rig import Action, Hook, Rig
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("repeats")]
 
 BOTH = pytest.mark.parametrize("path", [proxied.NAT4, proxied.NAT6], ids=["IPv4", "IPv6"])
 FEW, AGAIN_MS = 64, 800  # synproxy.h
@@ -18,8 +19,9 @@ FEW, AGAIN_MS = 64, 800  # synproxy.h
 
 @pytest.fixture(autouse=True)
 def _few_syns(rig: Rig) -> None:
-    """Guarded services, a siding, and no SYN in this second."""
+    """Guarded services, a siding from which nothing returns by itself, and no SYN in this second."""
     proxied.guard(rig, proxied.NAT4, proxied.NAT6, repeats=True)
+    rig.ip(f"link set {siding.WAIT} down")
     loaded().runtime.store(0, "greetings_since", 0)
 
 
