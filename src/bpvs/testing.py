@@ -52,7 +52,7 @@ class MemoryDirector:
     def change(self) -> AbstractContextManager[Table]:
         """A copy to change, which replaces the table if the block does not raise.
 
-        The counters of what is new or zeroed are forgotten.
+        The counters of what is new or zeroed are forgotten; timeouts that were set count.
         """
         return self._change()
 
@@ -62,6 +62,7 @@ class MemoryDirector:
         yield pending
         self._table = pending
         self.published += 1
+        self.limits = pending.timeouts.over(self.limits)
         gone = pending.fresh | pending.zeroed | {key for key in pending.dirty if not pending.has(key)}
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept

@@ -111,7 +111,8 @@ class Reading:
         minutes, seconds = words[1].split(":")
         client, virtual, server = (endpoint(text, protocol) for text in words[3:6])
         left = int(minutes) * 60 + int(seconds) + 0.9  # rounded down when it is printed
-        return Connection(protocol, *client, *virtual, *server, words[2], left, *words[6:])
+        engine, data = words[6:] or ("", "")
+        return Connection(protocol, *client, *virtual, *server, words[2], left, engine, data)
 
 
 def endpoint(text: str, protocol: Protocol) -> tuple[Address, int]:

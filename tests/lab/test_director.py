@@ -10,7 +10,17 @@ import pytest
 from bpvs.director import Director
 from bpvs.kernel import _abi
 from bpvs.lab.topology import Routed
-from bpvs.model import Address, DirectorError, Method, NotBuilt, Protocol, RealServer, ServiceKey, VirtualService
+from bpvs.model import (
+    Address,
+    DirectorError,
+    Method,
+    NotBuilt,
+    Protocol,
+    RealServer,
+    ServiceKey,
+    Timeouts,
+    VirtualService,
+)
 
 pytestmark = pytest.mark.root
 
@@ -118,3 +128,13 @@ def test_a_table_of_other_servers_takes_the_place_of_a_full_one(director: Direct
     newest = next(iter(director.table().servers(service(80).key)))
     assert str(newest.address).startswith("10.8.")
     assert len(director.status()[service(80).key].servers) == _abi.MAX_DESTS * 2 // 3
+
+
+def test_timeouts_set_before_anything_is_loaded_stay(director: Director) -> None:
+    assert director.instance() is None
+    director.set_timeouts(Timeouts(0, 60, 0))
+    assert director.timeouts() == Timeouts(900, 60, 300)
+    with director.change() as table:
+        table.add_service(service(80))
+        table.set_timeouts(Timeouts(1, 0, 0))
+    assert Director().timeouts() == Timeouts(1, 60, 300)

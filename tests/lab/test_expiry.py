@@ -52,3 +52,26 @@ def test_packets_of_either_side_put_the_end_off(net: Routed) -> None:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert client.recv(1000) != b""
         assert expires() >= 898
+
+
+def test_timeouts_that_are_set_count_at_once(net: Routed) -> None:
+    for line in ("-A -u 10.9.0.100:53 -s rr", "-a -u 10.9.0.100:53 -r 10.0.1.11:53 -m", "-A -t 10.9.0.100:80 -s rr"):
+        net.director.ipvsadm(*line.split()).checked()
+    net.director.ipvsadm("-a", "-t", "10.9.0.100:80", "-r", "10.0.1.11:8080", "-m").checked()
+
+    def left() -> dict[str, int]:
+        rows = listing.connections(net.director.ipvsadm("-L", "-c", "-n").checked().out)
+        return {row.protocol: row.expires for row in rows}
+
+    with (
+        net.client.inside(),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.create_connection((net.vip, 80), 5),
+    ):
+        datagrams.sendto(b"question", (net.vip, 53))
+        assert left().keys() == {"TCP", "UDP"} and left()["UDP"] > 290
+        net.director.ipvsadm("--set", "500", "0", "2").checked()
+        assert net.director.ipvsadm("-L", "--timeout").checked().out == "Timeout (tcp tcpfin udp): 500 120 2\n"
+        assert 490 < left()["TCP"] <= 500
+        until(lambda: "UDP" not in left(), "the UDP connection to end", 2 + 4)
+        assert left().keys() == {"TCP"}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
-from bpvs.model import Connection, DirectorError, Family, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model import KEEP_TIMEOUTS, Connection, DirectorError, Family, ServiceKey, ServiceStatus, Table, Timeouts
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
@@ -102,6 +102,11 @@ class Director:
 
         seconds = read_timeouts(instance)
         return Timeouts(seconds[_abi.STATE_ESTABLISHED], seconds[_abi.STATE_FIN_WAIT], seconds[_abi.STATE_UDP])
+
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """Change the seconds that idle connections are kept, also of those that exist; 0 keeps what is."""
+        with self.change() as table:
+            table.set_timeouts(timeouts)
 
     def verdicts(self) -> dict[str, int]:
         """Packets that were not forwarded, by the name of enum verdict."""
@@ -279,11 +284,15 @@ class Change:
         instance = self._instance
         if instance is not None:
             attach_new(instance)
-        elif table.dirty:
+        elif table.dirty or table.timeouts != KEEP_TIMEOUTS:
             instance = self._director.up_locked(None, "auto", None)
         else:
             return
         publish(instance, self._rows, table, self._capability.places)
+        if table.timeouts != KEEP_TIMEOUTS:
+            from bpvs.director.connections import write_timeouts
+
+            write_timeouts(instance, table.timeouts)
         attach_egress(instance)
 
     def _lock(self) -> Instance | None:

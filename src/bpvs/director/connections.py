@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from _socket import ntohs
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from collections.abc import Iterator
 from bpvs.director.rows import address_of
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Connection, Protocol
+from bpvs.model import Address, Connection, Protocol, Timeouts
 
 _CHUNK = 4096  # rows copied at once
 _NS = 1_000_000_000
+_SECONDS = struct.Struct("=I")
+_TIMEOUTS_AT = _abi.SETTINGS.offset("timeout_s")
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _FIELDS = (
     *("state", "seen", "client_port", "virtual_port", "server_port"),
@@ -68,5 +71,20 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
 
 def read_timeouts(instance: Instance) -> list[int]:
     """Seconds that an idle connection is kept, by state."""
-    content = instance.settings.bytes_at(0, _abi.SETTINGS.offset("timeout_s"), 4 * _abi.STATE_COUNT)
+    content = instance.settings.bytes_at(0, _TIMEOUTS_AT, _SECONDS.size * _abi.STATE_COUNT)
     return list(memoryview(content).cast("I"))
+
+
+def write_timeouts(instance: Instance, timeouts: Timeouts) -> None:
+    """Change the states whose timeouts are not 0, those that net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_set_timeout changes.
+
+    They count at once, for connections that exist too: the table holds when each was seen, not when it ends.
+    """
+    by_state = {
+        _abi.STATE_ESTABLISHED: timeouts.tcp,
+        _abi.STATE_FIN_WAIT: timeouts.tcp_fin,
+        _abi.STATE_UDP: timeouts.udp,
+    }
+    for state, seconds in by_state.items():
+        if seconds:
+            instance.settings.write(0, _SECONDS.pack(seconds), _TIMEOUTS_AT + _SECONDS.size * state)

@@ -40,7 +40,7 @@ Each has a long form, and most have a short one.
   --add-laddr       -P        give FullNAT a local address to reach the servers from
   --del-laddr       -Q        take a local address away
   --get-laddr       -G        show local addresses, with the ports in use
-  --set tcp tcpfin udp        change timeouts (not built yet)
+  --set tcp tcpfin udp        change timeouts, in seconds; 0 keeps one
   --start-daemon              start to synchronise connections (not built yet)
   --stop-daemon               stop to synchronise connections (not built yet)
   --help            -h        show this text

@@ -10,7 +10,7 @@ from bpvs.text.errors import NotACommand, UsageError
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import TextIO
 
     from bpvs.ipvsadm.ports import DirectorPort
@@ -21,10 +21,9 @@ LISTING_FAILED = 1
 REFUSED = 255
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
 _SHOWING = ("list", "save", "get-laddr")
-_NOT_BUILT = {
-    "set": "--set: this version of BPVS cannot change the connection timeouts (see ipvsadm -L --timeout)",
+_NO_DAEMONS = {
     "start-daemon": "--start-daemon: this version of BPVS has no connection synchronisation",
-    "stop-daemon": "--stop-daemon: this version of BPVS has no connection synchronisation, so no daemon is running",
+    "stop-daemon": "No daemon is running",
 }
 
 
@@ -56,9 +55,9 @@ class Session:
         if director is None or command.name in ("help", "version"):
             return self._introduce(command)
         if command.name in _SHOWING:
-            return self._show(command, director, director.table)
-        if command.name in _NOT_BUILT:
-            raise NotBuilt(_NOT_BUILT[command.name])
+            return self._show(command, director)
+        if command.name in _NO_DAEMONS:
+            raise NotBuilt(_NO_DAEMONS[command.name])
         with director.change() as table:
             apply(command, table)
         return 0
@@ -104,12 +103,12 @@ class Session:
         if command.name in ("help", "version"):
             raise _Stop(self._introduce(command))
         if command.name in _SHOWING:
-            code = self._show(command, director, lambda: table)
+            code = self._show(command, director, table)
             if code:
                 raise _Stop(code)
             return 0
-        if command.name in _NOT_BUILT:
-            raise NotBuilt(_NOT_BUILT[command.name])
+        if command.name in _NO_DAEMONS:
+            raise NotBuilt(_NO_DAEMONS[command.name])
         apply(command, table)
         return 0
 
@@ -119,12 +118,12 @@ class Session:
         self.stdout.write(VERSION if command.name == "version" else VERSION + HELP.format(program=self.program))
         return 0
 
-    def _show(self, command: Command, director: DirectorPort, table: Callable[[], Table]) -> int:
+    def _show(self, command: Command, director: DirectorPort, pending: Table | None = None) -> int:
         # Here and not above, because commands that print nothing are run far more often.
         from bpvs.ipvsadm.show import show
 
         try:
-            show(command, director, table, self.resolver, self.stdout)
+            show(command, director, pending, self.resolver, self.stdout)
         except NoSuchService as error:
             self.complain(error)
             return LISTING_FAILED
@@ -136,6 +135,8 @@ def apply(command: Command, table: Table) -> None:
     key, service, server = command.key, command.service, command.server
     if command.name == "clear":
         table.clear()
+    elif command.timeouts is not None:
+        table.set_timeouts(command.timeouts)
     elif command.name == "zero":
         table.zero(None if key is None or _is_nothing(key) else key)
     elif service is not None:

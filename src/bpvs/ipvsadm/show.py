@@ -10,7 +10,7 @@ from bpvs.text.order import sorted_servers, sorted_services
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import TextIO
 
     from bpvs.ipvsadm.ports import DirectorPort
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from bpvs.text.names import Resolver
 
 
-def show(
-    command: Command, director: DirectorPort, table: Callable[[], Table], resolver: Resolver, stdout: TextIO
-) -> None:
+def show(command: Command, director: DirectorPort, pending: Table | None, resolver: Resolver, stdout: TextIO) -> None:
     """Print what the command asks for; NoSuchService, with nothing printed, for a service that is not there.
 
-    `table` gives the table to print, which inside `-R` is not the director's.
+    `pending`: the table to print inside `-R`, where it is not the director's.
     """
+
+    def table() -> Table:
+        return director.table() if pending is None else pending
+
     names = EndpointPrinter(None if "numeric" in command.given else resolver)
     if command.name == "save":
         _save(table(), names, stdout)
@@ -36,7 +38,8 @@ def show(
     elif "timeout" in command.given:
         from bpvs.text.connections import timeout_line
 
-        stdout.write(timeout_line(director.timeouts()))
+        timeouts = director.timeouts()
+        stdout.write(timeout_line(timeouts if pending is None else pending.timeouts.over(timeouts)))
     elif "daemon" not in command.given:  # no daemon ever runs, and IPVS prints nothing then
         _services(command, director, table(), Listing(command.given, names), stdout)
 

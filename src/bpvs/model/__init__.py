@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from bpvs.model.address import Address, Family
 from bpvs.model.check import Check
-from bpvs.model.connection import Connection, Timeouts
+from bpvs.model.connection import KEEP_TIMEOUTS, MAX_TIMEOUT, Connection, Timeouts
 from bpvs.model.counters import Counters, LocalStatus, Rates, ServerStatus, ServiceStatus
 from bpvs.model.errors import (
     BpvsError,
@@ -33,6 +33,8 @@ __all__ = [
     "FLAG_1",
     "FLAG_2",
     "FLAG_3",
+    "KEEP_TIMEOUTS",
+    "MAX_TIMEOUT",
     "NO_TUNNEL",
     "Address",
     "BpvsError",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bpvs.model.address import Address, Family
 from bpvs.model.check import Check
+from bpvs.model.connection import KEEP_TIMEOUTS, Timeouts
 from bpvs.model.errors import (
     InvalidLocal,
     LocalExists,
@@ -39,8 +40,9 @@ class Table:
 
     What has happened since construction: `dirty` holds the keys of services changed or deleted, `fresh` the keys of
     services that were added (also after a delete), whose counters therefore start at zero; `zeroed` and `zeroed_all`
-    say what `zero` asked for. `journal` tells for each changed service what happened, in order: ("add", server),
-    ("edit", server), ("delete", server) or ("scheduler", None); schedulers remember across changes by it.
+    say what `zero` asked for, `timeouts` what `set_timeouts` did (0: nothing). `journal` tells for each changed service
+    what happened, in order: ("add", server), ("edit", server), ("delete", server) or ("scheduler", None); schedulers
+    remember across changes by it.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -53,6 +55,7 @@ class Table:
         self.fresh: set[ServiceKey] = set()
         self.zeroed: set[ServiceKey] = set()
         self.zeroed_all = False
+        self.timeouts = KEEP_TIMEOUTS
 
     @classmethod
     def of(cls, content: Iterable[Content], check: Check | None = None) -> Table:
@@ -148,6 +151,10 @@ class Table:
         else:
             self.service(key)
             self.zeroed.add(key)
+
+    def set_timeouts(self, timeouts: Timeouts) -> None:
+        """Change the timeouts of connections; 0 keeps what is."""
+        self.timeouts = timeouts.over(self.timeouts)
 
     def add_server(self, key: ServiceKey, server: RealServer) -> None:
         """Put a server at the head of the service's list.

@@ -5,7 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, VirtualService
+from bpvs.model import (
+    MAX_TIMEOUT,
+    Address,
+    Family,
+    Method,
+    Protocol,
+    RealServer,
+    ServiceKey,
+    Timeouts,
+    VirtualService,
+)
 from bpvs.model.value import dataclass
 from bpvs.text import options
 from bpvs.text.draft import METHODS, Draft
@@ -15,7 +25,6 @@ from bpvs.text.integers import parse_integer
 from bpvs.text.names import Resolver
 from bpvs.text.popt import OptionScanner
 
-MAX_TIMEOUT = 31 * 86400
 PORT_OF_SERVICE = (Method.ROUTE, Method.TUNNEL)
 
 
@@ -38,7 +47,7 @@ class Command:
 
     `name`: the command's long spelling. `given`: the options by the names that messages use. `service` is set for
     commands that change a service, `server` for those that change a server, `key` for all that name a service.
-    `local` is set for those that change a local address. `timeouts`: TCP, TCP FIN, UDP in seconds, 0 to keep.
+    `local` is set for those that change a local address, `timeouts` for `--set`.
     """
 
     name: str
@@ -46,7 +55,7 @@ class Command:
     key: ServiceKey | None = None
     service: VirtualService | None = None
     server: RealServer | None = None
-    timeouts: tuple[int, int, int] | None = None
+    timeouts: Timeouts | None = None
     daemon: Daemon | None = None
     local: Address | None = None
 
@@ -111,7 +120,7 @@ def _daemon_state(name: str, value: str | None) -> str:
     return value or ""
 
 
-def _timeouts(leftovers: list[str]) -> tuple[int, int, int]:
+def _timeouts(leftovers: list[str]) -> Timeouts:
     """Take the three numbers of `--set` away from the left-over words."""
     if len(leftovers) < 3:
         raise UsageError("--set option requires 3 timeout values")
@@ -122,10 +131,10 @@ def _timeouts(leftovers: list[str]) -> tuple[int, int, int]:
             raise UsageError(f"invalid timeout value `{text}' specified")
         numbers.append(number)
     del leftovers[:3]
-    return numbers[0], numbers[1], numbers[2]
+    return Timeouts(*numbers)
 
 
-def _finish(name: str, draft: Draft, state: str, timeouts: tuple[int, int, int] | None) -> Command:
+def _finish(name: str, draft: Draft, state: str, timeouts: Timeouts | None) -> Command:
     given = frozenset(draft.given)
     if name == "list":
         options.check_listing(draft.given)

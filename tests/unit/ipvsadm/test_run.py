@@ -14,6 +14,7 @@ from bpvs.testing import MemoryDirector
 from bpvs.text.names import Resolver
 
 INITIALISE = "Can't initialize ipvs: "
+TIMEOUTS = "Timeout (tcp tcpfin udp): {} {} {}\n"
 ASK = "Are you sure that IP Virtual Server is built in the kernel or as module?\n"
 
 
@@ -131,11 +132,19 @@ def test_an_edit_without_synproxy_switches_it_off() -> None:
     assert "synproxy" not in call("-L -n", director)[1]
 
 
-@pytest.mark.parametrize("line", ["--set 1 2 3", "--start-daemon master", "--stop-daemon backup"])
-def test_commands_that_are_not_built(line: str) -> None:
-    code, out, err = call(line, MemoryDirector())
-    assert (code, out) == (255, "")
-    assert err.startswith(f"{line.partition(' ')[0]}: this version of BPVS ")
+def test_no_daemon_starts_so_none_is_running() -> None:
+    refusal = "--start-daemon: this version of BPVS has no connection synchronisation\n"
+    assert call("--start-daemon master", MemoryDirector()) == (255, "", refusal)
+    assert call("--stop-daemon backup", MemoryDirector()) == (255, "", "No daemon is running\n")
+
+
+def test_timeouts_are_set_and_zero_keeps() -> None:
+    director = MemoryDirector()
+    assert call("--set 1 2 3", director) == (0, "", "")
+    assert call("-R", director, "--set 0 0 100\n-L --timeout\n--set 0 9 0\n") == (0, TIMEOUTS.format(1, 2, 100), "")
+    assert call("-L --timeout", director) == (0, TIMEOUTS.format(1, 9, 100), "")
+    assert call("--set 5 5 2678401", director) == (2, "", "invalid timeout value `2678401' specified\n")
+    assert call("-L --timeout", director)[1] == TIMEOUTS.format(1, 9, 100)
 
 
 class Failing(MemoryDirector):

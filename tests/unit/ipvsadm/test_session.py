@@ -64,9 +64,9 @@ def test_other_mistakes_end_the_run_and_keep_what_came_before(line: str, code: i
 
 
 def test_not_built_is_a_refusal() -> None:
-    done = Restore("--set 1 2 3", "-A -t 10.0.0.1:80 -s rr")
+    done = Restore("--start-daemon master", "-A -t 10.0.0.1:80 -s rr")
     assert (done.code, done.services) == (0, ["10.0.0.1"])
-    assert done.err.startswith("--set: this version of BPVS cannot")
+    assert done.err.startswith("--start-daemon: this version of BPVS has no ")
 
 
 def test_listings_inside_a_run_show_the_pending_table() -> None:

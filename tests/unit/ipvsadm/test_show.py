@@ -37,7 +37,7 @@ def shown(line: str) -> str:
     director.limits = Timeouts(1, 2, 3)
     table = Table.of([(VirtualService(KEY, "rr"), SERVERS, ())])
     stdout = io.StringIO()
-    show(parse_command(line.split(), "ipvsadm", NAMES), director, lambda: table, NAMES, stdout)
+    show(parse_command(line.split(), "ipvsadm", NAMES), director, table, NAMES, stdout)
     return stdout.getvalue()
 
 
@@ -87,7 +87,7 @@ def test_local_addresses_of_all_services_that_have_some_or_of_one() -> None:
 
     def words(line: str) -> list[list[str]]:
         stdout = io.StringIO()
-        show(parse_command(line.split(), "ipvsadm", NAMES), director, lambda: table, NAMES, stdout)
+        show(parse_command(line.split(), "ipvsadm", NAMES), director, table, NAMES, stdout)
         title, *lines = map(str.split, stdout.getvalue().splitlines())
         assert title[0] == "VIP:VPORT"
         return lines
@@ -104,5 +104,5 @@ def test_local_addresses_of_all_services_that_have_some_or_of_one() -> None:
 def test_a_service_that_is_not_there_prints_nothing() -> None:
     stdout = io.StringIO()
     with pytest.raises(NoSuchService):
-        show(parse_command(["-L", "-f", "7"], "ipvsadm", NAMES), MemoryDirector(), Table, NAMES, stdout)
+        show(parse_command(["-L", "-f", "7"], "ipvsadm", NAMES), MemoryDirector(), None, NAMES, stdout)
     assert stdout.getvalue() == ""

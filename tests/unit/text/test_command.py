@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from bpvs.model import FLAG_2, Address, Method, Protocol, RealServer, ServiceKey, VirtualService
+from bpvs.model import FLAG_2, Address, Method, Protocol, RealServer, ServiceKey, Timeouts, VirtualService
 from bpvs.text.command import Command, Daemon, first_command, parse_command, restore_words
 from bpvs.text.errors import UsageError
 from bpvs.text.names import Resolver
@@ -108,7 +108,7 @@ def test_synproxy_is_off_unless_asked_for() -> None:
 
 
 def test_timeouts_and_daemons() -> None:
-    assert parse("--set 1 0 2678400").timeouts == (1, 0, 2678400)
+    assert parse("--set 1 0 2678400").timeouts == Timeouts(1, 0, 2678400)
     assert parse("--start-daemon backup --mcast-interface eth1 --syncid 7").daemon == Daemon("backup", "eth1", 7)
     assert parse("--stop-daemon master").daemon == Daemon("master")
 
