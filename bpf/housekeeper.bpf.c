@@ -63,6 +63,7 @@ struct numbers {
 	enum conn_bits conn_bits;
 	enum method method;
 	enum plan_flags plan_flags;
+	enum server_flags server_flags;
 	enum tunnel_type tunnel_type;
 	enum book_limits book_limits;
 	enum foreign_flags foreign_flags;
@@ -74,6 +75,7 @@ struct numbers {
 	struct service_key service_key;
 	struct tunnel tunnel;
 	struct spread spread;
+	struct template template;
 };
 const volatile struct numbers numbers SEC(".rodata") = {};
 

@@ -63,10 +63,11 @@ def test_an_exception_in_the_block_changes_nothing(director: Director) -> None:
 
 def test_what_is_not_built_is_refused_before_anything_changes(director: Director) -> None:
     with director.change() as table:
-        table.add_service(service(80))
-        with pytest.raises(NotBuilt, match="-x"):
-            table.add_server(service(80).key, RealServer(SERVER.address, 80, Method.NAT, upper=5))
-        assert not list(table.servers(service(80).key))
+        key = ServiceKey.at(Protocol.SCTP, service(80).key.address or SERVER.address, 80)
+        table.add_service(VirtualService(key, "rr"))
+        with pytest.raises(NotBuilt, match="SCTP"):
+            table.add_server(key, RealServer(SERVER.address, 80, Method.FULLNAT))
+        assert not list(table.servers(key))
 
 
 def test_another_size_of_the_connection_table_needs_a_new_instance(director: Director) -> None:

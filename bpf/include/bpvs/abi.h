@@ -11,7 +11,7 @@
 #include <linux/types.h>
 
 enum limits {
-	ABI_VERSION = 2,
+	ABI_VERSION = 3,
 	MAX_SERVICES = 4096,   /* rows of `services`, row 0 unused */
 	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
 	MAX_SERVERS = 65536,   /* rows of `servers`, shared by all plans */
@@ -28,14 +28,15 @@ struct address {
 	__be32 word[4];
 };
 
-/* What identifies one direction of a flow. */
+/* What identifies one direction of a flow, or a persistence template. */
 struct flow_key {
 	struct address src;
 	struct address dst;
 	__be16 sport;
 	__be16 dport;
 	__u8 protocol;
-	__u8 pad[3];
+	__u8 is_template; /* src: the client under the service's mask, sport 0; see struct conn */
+	__u8 pad[2];
 };
 
 enum direction {
@@ -100,13 +101,14 @@ enum conn_state {
 enum conn_bits {
 	CONN_STATE = 0xff,
 	CONN_ACTIVE = 1 << 8,        /* counted in dest.active */
-	CONN_INACTIVE = 1 << 9,      /* counted in dest.inactive */
+	CONN_INACTIVE = 1 << 9,      /* counted in dest.inactive, of a template in dest.persistent */
 	CONN_USED = 1 << 10,         /* without: the row holds no connection */
 	CONN_LOCAL_CLIENT = 1 << 11, /* client is a socket of the director */
 	CONN_TWO_WAY = 1 << 12,      /* replies come through the director too */
 	CONN_TOA = 1 << 13,          /* the server is yet to be told the client's address */
 	CONN_SYNPROXY = 1 << 14,     /* sequence numbers are translated */
 	CONN_PENDING = 1 << 15,      /* the server has not answered our SYN */
+	CONN_TEMPLATE = 1 << 16,     /* no connection: where a client's next ones go */
 };
 
 /* numbers of the kernel's IP_VS_CONN_F_*; FullNAT's is Alibaba's */
@@ -121,14 +123,18 @@ enum method {
 /*
  * A connection: one row of `conns`, found through its keys in `flows`. Two cache lines: what each packet needs, then the
  * four ends. To the server the client appears as local, which is the client itself but for FullNAT.
+ *
+ * A persistence template is one too: client under the service's mask, client port 0; virtual and server port 0 where the
+ * service takes any port; protocol 0 and the mark in the place of the virtual address where it has a mark.
  */
 struct conn {
-	__u32 state; /* enum conn_state | enum conn_bits */
-	__u32 stamp; /* generation: one more each time the row is freed */
-	__u64 seen;  /* last packet, ns of CLOCK_MONOTONIC, at most SEEN_GRAIN behind */
-	__u32 dest;  /* row of `dests` */
-	__u32 delta; /* ones' complement sum of (server + local - virtual - client address), for checksums */
-	__u32 shift; /* a sequence number of the server plus this is the one that the client knows */
+	__u32 state;   /* enum conn_state | enum conn_bits */
+	__u32 stamp;   /* generation: one more each time the row is freed */
+	__u32 seen;    /* last packet, at most SEEN_GRAIN behind; see clock_ms() */
+	__u32 control; /* the template that sent it to its server: row of `conns` + 1; 0: none */
+	__u32 dest;    /* row of `dests` */
+	__u32 delta;   /* ones' complement sum of (server + local - virtual - client address), for checksums */
+	__u32 shift;   /* a sequence number of the server plus this is the one that the client knows */
 	__be16 client_port;
 	__be16 virtual_port;
 	__be16 local_port;
@@ -144,20 +150,43 @@ struct conn {
 	struct address server;
 };
 
+/* What a template remembers; lies in conn.back, which it does not need. */
+struct template {
+	__u32 timeout_s;
+	__u32 controls; /* connections that point to it: it does not end before them */
+};
+
 /* One real server as a plan lists it; never changed while a plan shows it. */
 struct server {
 	struct address address;
 	__be16 port; /* 0: the packet's own */
 	__u8 method;
-	__u8 pad;
+	__u8 flags; /* enum server_flags */
 	__u32 weight;
 	__u32 dest; /* row of `dests` */
 	__u32 reserved;
 };
 
+enum server_flags {
+	SERVER_LIMITED = 1, /* has thresholds: dest.overloaded may forbid it new connections */
+};
+
 enum scheduler {
-	SCHED_RR = 1,
+	SCHED_NONE,
+	SCHED_RR,
 	SCHED_WRR,
+	SCHED_LC,
+	SCHED_WLC,
+	SCHED_LBLC,
+	SCHED_LBLCR,
+	SCHED_DH,
+	SCHED_SH,
+	SCHED_SED,
+	SCHED_NQ,
+	SCHED_FO,
+	SCHED_OVF,
+	SCHED_MH,
+	SCHED_TWOS,
 };
 
 /* Connections, packets and bytes (IP length) of a real server or a service. */
@@ -178,6 +207,11 @@ struct lane {
 enum plan_flags {
 	PLAN_SYNPROXY = 1, /* clients are asked for a cookie first */
 	PLAN_SERVES = 2,   /* some server has a weight above 0 */
+	PLAN_OPS = 4,      /* each datagram is scheduled by itself */
+	PLAN_SIP = 8,      /* persistence engine sip: clients are told apart by Call-ID too */
+	PLAN_FLAG_1 = 16,  /* scheduler flags; sh and mh: fallback */
+	PLAN_FLAG_2 = 32,  /* sh and mh: port */
+	PLAN_FLAG_3 = 64,
 };
 
 /*
@@ -195,12 +229,17 @@ struct plan {
 	__u32 local_first; /* its local addresses: rows of `locals`, those of IPv4 before those of IPv6 */
 	__u32 local_ipv4;  /* how many */
 	__u32 local_ipv6;
-	__u32 local_turn;     /* the one to be taken next, counted without end */
+	__u32 local_turn; /* the one to be taken next, counted without end */
+	__u32 timeout_s;  /* of persistence templates; 0: not persistent */
+	struct address
+		mask; /* of the clients that persistence takes for one; IPv4's in the last word, the others all ones */
+	__u32 slots;  /* sh, dh, mh: first row of its table in `slots` */
+	__u32 generation;     /* lblc, lblcr: another one when the scheduler starts from scratch */
 	struct counters left; /* what servers that were removed had counted */
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */
 };
 
-/* A virtual service. */
+/* A virtual service. One by mark has protocol and port 0, and its mark for an address, see mark_address(). */
 struct service {
 	struct address address;
 	__be16 port;
@@ -290,12 +329,16 @@ struct dest {
 	__u8 flags;  /* enum dest_flags */
 	__u8 pad;
 	__u32 service; /* row of `services` when last listed */
-	__u32 active;  /* connections; the data path counts */
+	__u32 weight;  /* the last one above 0 */
+	__u32 active;  /* connections; the data path counts both in one step, see load.h */
 	__u32 inactive;
+	__u32 persistent; /* templates; the data path counts */
+	__u32 upper;      /* thresholds of connections; 0: none */
+	__u32 lower;
+	__u32 overloaded; /* no new connections; the data path sets and clears it */
 	struct tunnel tunnel;
 	__u32 path_mtu;       /* of the way to the server, as routers told it */
 	__u32 path_mtu_until; /* forgotten from here on; see clock_ms() */
-	__u32 reserved;
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */
 };
 
@@ -317,6 +360,27 @@ struct spread {
 	__u32 mask; /* of the last word, host byte order; 0: the way's own source address */
 };
 
+/* IPVS's settings, net.ipv4.vs.*, by their names there; those that mean something here. */
+struct vs {
+	__u32 am_droprate;
+	__u32 amemthresh;
+	__u32 cache_bypass;
+	__u32 conn_reuse_mode;
+	__u32 drop_entry;
+	__u32 drop_packet;
+	__u32 expire_nodest_conn;
+	__u32 expire_quiescent_template;
+	__u32 lblc_expiration;
+	__u32 lblcr_expiration;
+	__u32 nat_icmp_send;
+	__u32 pmtu_disc;
+	__u32 run_estimation;
+	__u32 schedule_icmp;
+	__u32 secure_tcp;
+	__u32 sloppy_sctp;
+	__u32 sloppy_tcp;
+};
+
 /* Settings of the instance that commands may change while packets flow. */
 struct settings {
 	__u32 abi;           /* ABI_VERSION of whoever loaded the programs */
@@ -336,6 +400,14 @@ struct settings {
 	__u32 local_servers; /* real servers on the director; 0: nothing is looked at on its way out */
 	__u32 siding_done;   /* interface out of which packets come back at once and finished; 0: none */
 	__u32 siding_wait;   /* interface out of which they come back later */
+	__u32 any_port;      /* services with port 0 */
+	__u32 ftp;           /* services of TCP port 21 */
+	__u32 marked_ipv4;   /* services by mark */
+	__u32 marked_ipv6;
+	__u32 reserved;
+	struct vs vs;
+	struct counters left; /* what servers that are gone had counted */
+	struct counters zero; /* what `ipvsadm -Z` takes off the totals */
 };
 
 /* Counters of the data path itself. */

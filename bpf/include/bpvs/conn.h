@@ -10,13 +10,14 @@
 #define BPVS_CONN_H
 
 #include "clock.h"
+#include "load.h"
 #include "maps.h"
 #include "packet.h"
 #include "ports.h"
 #include "sctp_state.h"
 #include "tcp_state.h"
 
-#define SEEN_GRAIN (64 * NS_PER_MS) /* conn.seen is written no more often: CPUs share the line */
+#define SEEN_GRAIN 61 /* units of clock_ms(): conn.seen is written no more often, since CPUs share the line */
 
 static __always_inline void key_in(const struct conn *conn, struct flow_key *key)
 {
@@ -26,6 +27,7 @@ static __always_inline void key_in(const struct conn *conn, struct flow_key *key
 	key->sport = conn->client_port;
 	key->dport = conn->virtual_port;
 	key->protocol = conn->protocol;
+	key->is_template = !!(conn->state & CONN_TEMPLATE);
 }
 
 static __always_inline void key_out(const struct conn *conn, struct flow_key *key)
@@ -87,12 +89,8 @@ static __always_inline void uncount(const struct conn *conn, __u32 state)
 {
 	struct dest *dest = conn_dest(conn);
 
-	if (!dest)
-		return;
-	if (state & CONN_ACTIVE)
-		__sync_fetch_and_add(&dest->active, -1);
-	if (state & CONN_INACTIVE)
-		__sync_fetch_and_add(&dest->inactive, -1);
+	if (dest)
+		load_leave(dest, state);
 }
 
 /* Takes the connection out of the table; once, whoever else tries. */
@@ -171,12 +169,11 @@ static __always_inline void conn_recount(const struct conn *conn, __u32 old, __u
 {
 	struct dest *dest;
 
-	if (!((old ^ new) & (CONN_ACTIVE | CONN_INACTIVE)))
+	if (!((old ^ new) & CONN_ACTIVE))
 		return;
-	uncount(conn, old);
 	dest = conn_dest(conn);
 	if (dest)
-		__sync_fetch_and_add(new & CONN_ACTIVE ? &dest->active : &dest->inactive, 1);
+		load_move(dest, new);
 }
 
 /* The state machine, for a packet that may change something. Not static: verified once. */
@@ -191,18 +188,18 @@ __noinline int conn_advance(const struct packet *pkt, struct conn *conn)
 	if (new == old || !(old & CONN_USED) || __sync_val_compare_and_swap(&conn->state, old, new) != old)
 		return 0;
 	conn_recount(conn, old, new);
-	conn->seen = clock_ns();
+	conn->seen = clock_ms(clock_ns());
 	return 0;
 }
 
 /* State machine and timer. The packet of an ICMP error changes neither, a later fragment not the state. */
 static __always_inline void conn_touch(const struct packet *pkt, struct conn *conn)
 {
-	__u64 now = clock_ns();
+	__u32 now = clock_ms(clock_ns());
 
 	if (!pkt->is_fragment && !conn_goes_on(pkt, conn->state))
 		conn_advance(pkt, conn);
-	if ((__s64)(now - conn->seen) > (__s64)SEEN_GRAIN)
+	if ((__s32)(now - conn->seen) > SEEN_GRAIN)
 		conn->seen = now;
 }
 

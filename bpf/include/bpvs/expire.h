@@ -13,22 +13,23 @@
 #define SLICE_ROWS 8192 /* rows per tick before ticks get shorter */
 #define TICK_LONGEST (250 * NS_PER_MS)
 #define TICK_SHORTEST (5 * NS_PER_MS)
+#define IDLE_LONGEST (0U - 0x10000) /* more: another CPU's clock was ahead when it saw the packet */
 
 struct sweep {
-	__u64 now;
+	__u32 now; /* see clock_ms() */
 	__u32 row;
 	__u32 high;
 };
 
-static __always_inline bool conn_is_due(const struct conn *conn, __u64 now)
+static __always_inline bool conn_is_due(const struct conn *conn, __u32 now)
 {
 	struct settings *settings = settings_get();
 	__u32 state = conn->state & CONN_STATE;
-	__u64 seen = conn->seen;
+	__u32 idle = now - conn->seen;
 
-	if (!settings || !(conn->state & CONN_USED) || state >= STATE_COUNT || now < seen)
+	if (!settings || !(conn->state & CONN_USED) || state >= STATE_COUNT || idle > IDLE_LONGEST)
 		return false;
-	return now - seen > settings->timeout_s[state] * NS_PER_S;
+	return idle > clock_ms(settings->timeout_s[state] * NS_PER_S);
 }
 
 static long sweep_step(__u32 index, struct sweep *sweep)
@@ -48,7 +49,7 @@ static long sweep_step(__u32 index, struct sweep *sweep)
 static __always_inline __u64 expire_some(void)
 {
 	struct runtime *runtime = runtime_get();
-	struct sweep sweep = { .now = clock_ns() };
+	struct sweep sweep = { .now = clock_ms(clock_ns()) };
 	__u64 tick = TICK_LONGEST;
 	__u32 rows;
 

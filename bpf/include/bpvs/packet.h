@@ -151,6 +151,14 @@ static __always_inline struct address address_ipv4(__be32 word)
 	return address;
 }
 
+/* What stands for a mark where others have their virtual address; its protocol is 0. */
+static __always_inline struct address mark_address(__u8 family, __u32 mark)
+{
+	struct address address = { .word = { 0, 0, family == FAMILY_IPV4 ? bpf_htonl(0xffff) : 0, bpf_htonl(mark) } };
+
+	return address;
+}
+
 static __always_inline bool address_is_ipv4(const struct address *address)
 {
 	return !address->word[0] && !address->word[1] && address->word[2] == bpf_htonl(0xffff);

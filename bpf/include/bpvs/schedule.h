@@ -80,7 +80,8 @@ static __always_inline void conn_fill(struct conn *conn, const struct packet *pk
 	conn->protocol = pkt->key.protocol;
 	conn->method = server->method;
 	conn->dest = server->dest;
-	conn->seen = clock_ns();
+	conn->seen = clock_ms(clock_ns());
+	conn->control = 0;
 	conn->shift = 0;
 	conn->scale = 0;
 	conn->client_scale = 0;
@@ -124,7 +125,7 @@ static __noinline enum verdict conn_localise(struct conn *conn, struct plan *pla
 
 static __always_inline __u32 conn_first_state(const struct packet *pkt, const struct conn *conn)
 {
-	__u32 state = CONN_USED | STATE_NEW;
+	__u32 state = CONN_USED | CONN_INACTIVE | STATE_NEW;
 
 	if (pkt->from_local_client)
 		state |= CONN_LOCAL_CLIENT;
@@ -152,6 +153,7 @@ static __always_inline int conn_expect_replies(const struct conn *conn, __u32 sl
 
 static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
 {
+	uncount(conn, conn->state);
 	conn->state = 0;
 	if (conn->method == METHOD_FULLNAT && conn->local_port)
 		port_return(&conn->local, &conn->server, conn->protocol, conn->local_port);
@@ -167,6 +169,7 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 {
 	struct flow flow = {};
 	struct conn *conn;
+	struct dest *dest;
 	__u32 slot = 0;
 
 	if (!pkt || !server || !verdict)
@@ -187,6 +190,9 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 	conn->delta = csum_fold32((__u64)csum_delta_address(&conn->virtual, &conn->server) +
 				  csum_delta_address(&conn->client, &conn->local));
 	conn->state = conn_first_state(pkt, conn);
+	dest = conn_dest(conn);
+	if (dest)
+		load_join(dest);
 	if (handshake)
 		synproxy_begin(conn, handshake);
 	flow.slot = slot;

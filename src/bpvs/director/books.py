@@ -22,14 +22,19 @@ _EMPTY = _abi.BOOK.pack(
 )
 
 
-def partners(local: Address, servers: Iterable[RealServer]) -> set[Address]:
+def _partners(local: Address, servers: Iterable[RealServer]) -> set[Address]:
     """The addresses of the FullNAT servers that a local address speaks to: those of its family."""
     return {s.address for s in servers if s.method is Method.FULLNAT and s.address.family is local.family}
 
 
-def wanted(locals_: Sequence[Address], servers: Sequence[RealServer], protocol: Protocol) -> set[bytes]:
+def wanted(locals_: Sequence[Address], servers: Sequence[RealServer], protocols: Sequence[Protocol]) -> set[bytes]:
     """The keys of the books that a service needs."""
-    return {_key(local, server, protocol) for local in locals_ for server in partners(local, servers)}
+    return {
+        _key(local, server, protocol)
+        for local in locals_
+        for server in _partners(local, servers)
+        for protocol in protocols
+    }
 
 
 def make(instance: Instance, keys: Iterable[bytes]) -> None:
@@ -53,9 +58,9 @@ def sweep(instance: Instance, keys: set[bytes]) -> None:
             del books[key]
 
 
-def read(instance: Instance, local: Address, server: Address, protocol: Protocol) -> tuple[int, int]:
+def read(instance: Instance, key: bytes) -> tuple[int, int]:
     """Ports taken, and how often none was free."""
-    return _figures(instance.books[_key(local, server, protocol)])
+    return _figures(instance.books[key])
 
 
 def _figures(book: bytes | None) -> tuple[int, int]:

@@ -105,8 +105,6 @@ def _check_service(service: VirtualService) -> None:
 def _check_server(service: VirtualService, server: RealServer) -> None:
     if server.method is Method.FULLNAT and service.key.protocol is Protocol.SCTP:
         raise NotBuilt("FullNAT does not forward SCTP: use -m, -g or -i")
-    if server.upper or server.lower:
-        raise NotBuilt("connection thresholds (-x, -y) are not built yet: leave them out")
 
 
 def _crosses(service: VirtualService, server: RealServer) -> bool:

@@ -14,7 +14,8 @@ from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Connection, Protocol, Timeouts
 
 _CHUNK = 4096  # rows copied at once
-_NS = 1_000_000_000
+_UNITS_PER_S = 1e9 / 2**20  # of conn.seen, see clock_ms()
+_WORD = 0xFFFFFFFF
 _SECONDS = struct.Struct("=I")
 _TIMEOUTS_AT = _abi.SETTINGS.offset("timeout_s")
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
@@ -49,13 +50,13 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
     timeouts = read_timeouts(instance)
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
-        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
         for row in instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS):
             state, seen, client_port, virtual_port, server_port, protocol, client, virtual, server = row
             if not state & _abi.CONN_USED:
                 continue
             number = state & _abi.CONN_STATE
-            left = timeouts[number] - (now - seen) / _NS
+            left = timeouts[number] - ((now - seen) & _WORD) / _UNITS_PER_S
             yield Connection(
                 _PROTOCOLS[protocol],
                 addresses[client],

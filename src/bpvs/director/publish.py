@@ -15,16 +15,19 @@ from collections.abc import Iterable, Mapping
 
 from bpvs.director import books, foreign
 from bpvs.director.capability import Place, place_of
+from bpvs.director.identity import pack_head, pack_key, protocols
+from bpvs.director.plans import plan_fields
 from bpvs.director.rooms import Rooms
-from bpvs.director.rows import PLAN_AT, SCHEDULER_NUMBERS, Row, pack_counters, read_rows, wrap
+from bpvs.director.rows import PLAN_AT, Row, pack_counters, read_rows, wrap
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Counters, Family, Method, RealServer, ServiceKey, Table, VirtualService
+from bpvs.model import Address, Counters, Family, Method, Protocol, RealServer, ServiceKey, Table, VirtualService
 from bpvs.net.address import Judge
 
 _NOTHING = Counters()
-_SERVER = _abi.SERVER.select("address", "port", "method", "weight", "dest")
+_SERVER = _abi.SERVER.select("address", "port", "method", "flags", "weight", "dest")
+_FTP_PORT = 21
 
 
 def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, places: Mapping[Address, Place]) -> None:
@@ -59,6 +62,7 @@ def settle(instance: Instance) -> None:
         if flags != wanted:
             dests.store(dest, "flags", wanted)
     _settle_uses(instance, rows.values())
+    _settle_kinds(instance, [row.service.key for row in rows.values()])
     for family, field in ((Family.IPV4, "services_ipv4"), (Family.IPV6, "services_ipv6")):
         instance.settings.store(0, field, sum(_concerns(row, family) for row in rows.values()))
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
@@ -81,10 +85,20 @@ def _settle_uses(instance: Instance, rows: Iterable[Row]) -> None:
     instance.settings.store(0, "local_servers", local)
 
 
+def _settle_kinds(instance: Instance, keys: list[ServiceKey]) -> None:
+    """How many services are found in another way than by address, port and protocol of a packet."""
+    counts = {
+        "any_port": sum(not key.port and not key.fwmark for key in keys),
+        "ftp": sum(key.port == _FTP_PORT and key.protocol is Protocol.TCP for key in keys),
+        "marked_ipv4": sum(key.fwmark != 0 and key.family is Family.IPV4 for key in keys),
+        "marked_ipv6": sum(key.fwmark != 0 and key.family is Family.IPV6 for key in keys),
+    }
+    for field, count in counts.items():
+        instance.settings.store(0, field, count)
+
+
 def _books_of(row: Row) -> set[bytes]:
-    protocol = row.service.key.protocol
-    assert protocol is not None
-    return books.wanted(row.locals, row.servers, protocol)
+    return books.wanted(row.locals, row.servers, protocols(row.service.key))
 
 
 def relocate(instance: Instance) -> None:
@@ -96,12 +110,6 @@ def relocate(instance: Instance) -> None:
             for dest, server in zip(row.dests, row.servers, strict=True):
                 rooms.reach(dest, server, place_of(judge, server.address))
     _settle_uses(instance, rows.values())
-
-
-def service_key(key: ServiceKey) -> bytes:
-    """struct service_key."""
-    assert key.address is not None and key.protocol is not None
-    return _abi.SERVICE_KEY.pack(address=key.address.mapped, port=htons(key.port), protocol=int(key.protocol))
 
 
 def pack_row(row: int) -> bytes:
@@ -119,7 +127,7 @@ def _settle_doubles(instance: Instance, wanted: set[int]) -> None:
 
 def _settle_keys(instance: Instance, rows: Iterable[Row]) -> None:
     ids = instance.service_ids
-    wanted = {service_key(row.service.key): pack_row(row.row) for row in rows}
+    wanted = {pack_key(row.service.key): pack_row(row.row) for row in rows}
     for key in ids:
         if key not in wanted:
             del ids[key]
@@ -161,25 +169,18 @@ def _show(
     rooms.clean()
     for dest, server in zip(dests, servers, strict=True):
         rooms.reach(dest, server, places.get(server.address))
-    assert key.protocol is not None
-    books.make(instance, books.wanted(table.locals(key), servers, key.protocol))
+        rooms.limit(dest, server)
+    books.make(instance, books.wanted(table.locals(key), servers, protocols(key)))
     current = 1 - before.current if before else 0
     plan = _plan(instance, rooms, table.service(key), servers, dests, before, table)
     instance.services.write(row, plan, PLAN_AT + current * _abi.PLAN.size)
     if before:
         instance.services.store(row, "current", current)
         return
-    instance.services.write(row, _head(key))
+    instance.services.write(row, pack_head(key))
     instance.service_rates.write(row, bytes(_abi.RATES.size))
     instance.services.store(row, "family", int(key.family))
-    instance.service_ids[service_key(key)] = pack_row(row)
-
-
-def _head(key: ServiceKey) -> bytes:
-    """A service's row up to its plans, not yet in force."""
-    assert key.address is not None and key.protocol is not None
-    packed = _abi.SERVICE.pack(address=key.address.mapped, port=htons(key.port), protocol=int(key.protocol))
-    return packed[:PLAN_AT]
+    instance.service_ids[pack_key(key)] = pack_row(row)
 
 
 def _plan(
@@ -200,14 +201,16 @@ def _plan(
     ipv6 = sum(address.is_ipv6 for address in locals_)
     left, zero = _left(rooms, dests, before), before.zero if before else _NOTHING
     turn = _turn(instance, service, before, table)
+    fields = plan_fields(service)
+    if any(server.weight > 0 for server in servers):
+        fields["flags"] = int(fields["flags"]) | _abi.PLAN_SERVES
     return _abi.PLAN.pack(
+        **fields,
         turn=turn.turn,
-        scheduler=SCHEDULER_NUMBERS[service.scheduler],
         first=first,
         count=len(servers),
         step=turn.step,
         top=turn.top,
-        flags=_plan_flags(service, servers),
         local_first=local_first,
         local_ipv4=len(locals_) - ipv6,
         local_ipv6=ipv6,
@@ -217,17 +220,13 @@ def _plan(
     )
 
 
-def _plan_flags(service: VirtualService, servers: Iterable[RealServer]) -> int:
-    serves = any(server.weight > 0 for server in servers)
-    return (_abi.PLAN_SYNPROXY if service.synproxy else 0) | (_abi.PLAN_SERVES if serves else 0)
-
-
 def _family(address: Address) -> Family:
     return address.family
 
 
 def _pack_server(server: RealServer, dest: int) -> bytes:
-    return _SERVER.pack(server.address.mapped, htons(server.port), server.method, server.weight, dest)
+    flags = _abi.SERVER_LIMITED if server.upper else 0
+    return _SERVER.pack(server.address.mapped, htons(server.port), server.method, flags, server.weight, dest)
 
 
 def _turn(instance: Instance, service: VirtualService, before: Row | None, table: Table) -> Turn:

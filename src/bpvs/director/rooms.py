@@ -6,18 +6,19 @@ from __future__ import annotations
 from _socket import htons, ntohs
 
 from bpvs.director.capability import Place
+from bpvs.director.identity import Virtual, virtual_of
 from bpvs.director.lists import Lists, wait_for_packets
 from bpvs.director.rows import Row, pack_counters
 from bpvs.director.turns import ServerKey
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Address, Counters, DirectorError, Method, Protocol, RealServer, ServiceKey
+from bpvs.model import Counters, DirectorError, Method, RealServer, ServiceKey
 
 _TUNNEL_AT = _abi.DEST.offset("tunnel")
 _SOURCE_SIZE = _abi.ADDRESS.size
 _DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service")
 
-_Identity = tuple[bytes, int, int, bytes, int]  # virtual address, port, protocol, address, port
+_Identity = tuple[Virtual, bytes, int]  # service, address, port
 
 
 class Rooms:
@@ -113,6 +114,24 @@ class Rooms:
         dests.store(dest, "flags", flags & ~_abi.DEST_LOCAL | (_abi.DEST_LOCAL if place.is_local else 0))
         dests.write(dest, place.source.mapped if place.source else bytes(_SOURCE_SIZE), _TUNNEL_AT)
 
+    def limit(self, dest: int, server: RealServer) -> None:
+        """Note its thresholds; the number of connections that it has says whether it is overloaded by them.
+
+        And its weight if that is above 0. Source: net/netfilter/ipvs/ip_vs_ctl.c, __ip_vs_update_dest.
+        """
+        dests = self._instance.dests
+        if server.weight:
+            dests.store(dest, "weight", server.weight)
+        if dests.read(dest, "upper", "lower") == (server.upper, server.lower):
+            return
+        dests.store(dest, "upper", server.upper)
+        dests.store(dest, "lower", server.lower)
+        count = sum(dests.read(dest, "active", "inactive"))
+        if server.upper and count >= server.upper:
+            dests.store(dest, "overloaded", 1)
+        elif count < (server.lower or server.upper - server.upper // 4) or not server.upper:
+            dests.store(dest, "overloaded", 0)
+
     def clean(self) -> None:
         """Clear the counters of rows that served other servers before; to be called before a plan shows them."""
         self._traffic.clear(self._used)
@@ -127,13 +146,13 @@ class Rooms:
     def _scan_dests(self) -> None:
         """Sort the rows that no plan lists into those with connections left and those without."""
         high = self._settings.load(0, "dest_high")
-        fields = ("address", "virtual", "port", "virtual_port", "protocol", "flags", "active", "inactive")
+        fields = ("address", "virtual", "port", "virtual_port", "protocol", "flags", "active", "inactive", "persistent")
         for dest, row in enumerate(self._instance.dests.rows(0, high, *fields)):
-            address, virtual, port, virtual_port, protocol, flags, active, inactive = row
+            address, virtual, port, virtual_port, protocol, flags, *counts = row
             if dest == 0 or dest in self._listed:
                 continue
-            if flags & _abi.DEST_USED and (active or inactive):
-                self._removed[virtual, ntohs(virtual_port), protocol, address, ntohs(port)] = dest
+            if flags & _abi.DEST_USED and any(counts):
+                self._removed[(virtual, ntohs(virtual_port), protocol), address, ntohs(port)] = dest
             else:
                 self._idle.append(dest)
 
@@ -155,15 +174,15 @@ class Rooms:
         return self._idle.pop()
 
     def _has_connections(self, dest: int) -> bool:
-        return any(self._instance.dests.read(dest, "active", "inactive"))
+        return any(self._instance.dests.read(dest, "active", "inactive", "persistent"))
 
     def _take_dest(self, dest: int, service: int, key: ServiceKey, server: RealServer) -> None:
-        assert key.address is not None and key.protocol is not None
+        virtual, virtual_port, protocol = virtual_of(key)
         self._instance.dests.write(
             dest,
             _DEST.pack(
-                *(server.address.mapped, key.address.mapped, htons(server.port), htons(key.port)),
-                *(key.protocol, key.family, _abi.DEST_USED, service),
+                *(server.address.mapped, virtual, htons(server.port), htons(virtual_port)),
+                *(protocol, key.family, _abi.DEST_USED, service),
             ),
         )
         if dest in self._untouched:
@@ -182,5 +201,4 @@ def _server_key(server: RealServer) -> ServerKey:
 
 
 def _identity(key: ServiceKey, server: RealServer) -> _Identity:
-    assert isinstance(key.address, Address) and isinstance(key.protocol, Protocol)
-    return key.address.mapped, key.port, int(key.protocol), server.address.mapped, server.port
+    return virtual_of(key), server.address.mapped, server.port

@@ -8,6 +8,8 @@ from _socket import ntohs
 from collections.abc import Callable, Mapping
 
 from bpvs.director import books
+from bpvs.director.identity import protocols, unpack_head
+from bpvs.director.plans import service_of
 from bpvs.director.turns import ServerKey, Turn
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
@@ -18,7 +20,6 @@ from bpvs.model import (
     Family,
     LocalStatus,
     Method,
-    Protocol,
     Rates,
     RealServer,
     ServerStatus,
@@ -34,13 +35,11 @@ from bpvs.model.address import V4_MAPPED_PREFIX
 from bpvs.model.server import NO_TUNNEL
 from bpvs.model.value import dataclass
 
-SCHEDULER_NUMBERS = {"rr": _abi.SCHED_RR, "wrr": _abi.SCHED_WRR}
-_SCHEDULER_NAMES = {number: name for name, number in SCHEDULER_NUMBERS.items()}
 COUNTERS = struct.Struct("=5Q")
 PLAN_AT = _abi.SERVICE.offset("plan")
 _PLAN = _abi.PLAN.select(
     *("turn", "scheduler", "first", "count", "step", "top", "flags"),
-    *("local_first", "local_ipv4", "local_ipv6", "local_turn", "left", "zero"),
+    *("local_first", "local_ipv4", "local_ipv6", "local_turn", "timeout_s", "mask", "left", "zero"),
 )
 _TUNNEL = _abi.TUNNEL.select("port", "type", "check")
 _MODULUS = 1 << 64
@@ -84,28 +83,28 @@ def read_rows(instance: Instance) -> dict[ServiceKey, Row]:
     fields = ("address", "port", "protocol", "family", "current")
     for row, (mapped, port, protocol, family, current) in enumerate(services.rows(0, high, *fields)):
         if family:
-            address = Address.from_mapped(Family(family), mapped)
-            key = ServiceKey.at(Protocol(protocol), address, ntohs(port))
+            key = unpack_head(family, mapped, port, protocol)
             found[key] = _read_row(instance, row, key, current & 1)
     return found
 
 
 def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Row:
     content = instance.services.bytes_at(row, PLAN_AT + current * _abi.PLAN.size, _abi.PLAN.size)
-    turn, scheduler, first, count, step, top, flags, *local, left, zero = _PLAN.unpack(content)
+    turn, scheduler, first, count, step, top, flags, *local, timeout_s, mask, left, zero = _PLAN.unpack(content)
     local_first, local_ipv4, local_ipv6, local_turn = local
     servers, dests = [], []
-    for mapped, port, method, weight, dest in instance.servers.rows(
-        first, count, "address", "port", "method", "weight", "dest"
+    for mapped, port, method, own, weight, dest in instance.servers.rows(
+        first, count, "address", "port", "method", "flags", "weight", "dest"
     ):
         address = address_of(mapped)
         tunnel = _read_tunnel(instance, dest) if method == Method.TUNNEL else NO_TUNNEL
-        servers.append(RealServer(address, ntohs(port), Method(method), weight, tunnel=tunnel))
+        upper, lower = instance.dests.read(dest, "upper", "lower") if own & _abi.SERVER_LIMITED else (0, 0)
+        servers.append(RealServer(address, ntohs(port), Method(method), weight, upper, lower, tunnel))
         dests.append(dest)
     addresses = instance.locals.rows(local_first, local_ipv4 + local_ipv6, "word")
     return Row(
         row,
-        VirtualService(key, _SCHEDULER_NAMES[scheduler], synproxy=bool(flags & _abi.PLAN_SYNPROXY)),
+        service_of(key, scheduler, flags, timeout_s, mask),
         current,
         first,
         Turn(turn, step, top),
@@ -153,14 +152,15 @@ def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
     rows = read_rows(instance)
     high = instance.settings.load(0, "dest_high")
     traffic = [Counters(*sums) for sums in instance.traffic.sums(high)]
-    dests = list(instance.dests.rows(0, high, "flags", "active", "inactive", "zero"))
+    dests = list(instance.dests.rows(0, high, "flags", "active", "inactive", "persistent", "zero"))
     rates = list(instance.dest_rates.rows(0, high, "average"))
 
     def server(dest: int) -> ServerStatus:
-        flags, active, inactive, zero = dests[dest]
+        flags, active, inactive, persistent, zero = dests[dest]
         counters = wrap(traffic[dest] - Counters(*COUNTERS.unpack(zero)))
         is_local = bool(flags & _abi.DEST_LOCAL)
-        return ServerStatus(_signed(active), _signed(inactive), 0, counters, _rates(rates[dest][0]), is_local)
+        average = _rates(rates[dest][0])
+        return ServerStatus(_signed(active), _signed(inactive), _signed(persistent), counters, average, is_local)
 
     return {key: _service_status(instance, row, traffic, server) for key, row in rows.items()}
 
@@ -180,11 +180,10 @@ def _service_status(
 
 def _locals_status(instance: Instance, row: Row) -> dict[Address, LocalStatus]:
     """Ports in use toward the servers that the service has now."""
-    protocol = row.service.key.protocol
-    assert protocol is not None
     found = {}
     for local in row.locals:
-        figures = [books.read(instance, local, server, protocol) for server in books.partners(local, row.servers)]
+        keys = books.wanted((local,), row.servers, protocols(row.service.key))
+        figures = [books.read(instance, key) for key in keys]
         found[local] = LocalStatus(sum(ports for ports, _ in figures), sum(misses for _, misses in figures))
     return found
 

@@ -71,8 +71,8 @@ Options:
   --tun-csum                          with checksum in the tunnel's header
   --tun-remcsum                       with remote checksum offload in the tunnel's header
   --weight       -w weight            share of the connections, 0 for none
-  --u-threshold  -x uthreshold        no new connections from so many on (not built yet)
-  --l-threshold  -y lthreshold        new connections again below so many (not built yet)
+  --u-threshold  -x uthreshold        no new connections from so many on
+  --l-threshold  -y lthreshold        new connections again below so many
   --connection   -c                   list the connections
   --timeout                           list the timeouts (tcp tcpfin udp)
   --daemon                            list the synchronisation daemons

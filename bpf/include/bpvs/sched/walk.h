@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Walks a plan's servers in a circle and stops at the first whose weight reaches a threshold. */
+/* Walks a plan's servers in a circle and stops at the first usable one whose weight reaches a threshold. */
 #ifndef BPVS_SCHED_WALK_H
 #define BPVS_SCHED_WALK_H
 
@@ -15,6 +15,19 @@ struct walk {
 	__u32 found;
 };
 
+/* May it have new connections? */
+static __always_inline bool server_is_usable(const struct server *server)
+{
+	struct dest *dest;
+
+	if (!server->weight)
+		return false;
+	if (!(server->flags & SERVER_LIMITED))
+		return true;
+	dest = bpf_map_lookup_elem(&dests, &server->dest);
+	return dest && !dest->overloaded;
+}
+
 static long walk_step(__u32 index, struct walk *walk)
 {
 	__u32 row = walk->at < walk->count ? walk->at : 0;
@@ -23,7 +36,7 @@ static long walk_step(__u32 index, struct walk *walk)
 
 	(void)index;
 	walk->at = row + 1;
-	if (!server || server->weight < walk->threshold)
+	if (!server || server->weight < walk->threshold || !server_is_usable(server))
 		return 0;
 	walk->found = row;
 	return 1;
