@@ -12,13 +12,13 @@ Usage:
   {program} -D virtual-service
   {program} -C
   {program} -R
-  {program} -S [-n]
+  {program} -S [-n] [--json]
   {program} -a|e virtual-service -r server-address [options]
   {program} -d virtual-service -r server-address
   {program} -L|l [virtual-service] [options]
   {program} -Z [virtual-service]
   {program} -P|Q virtual-service -z local-address
-  {program} -G [virtual-service] [-n]
+  {program} -G [virtual-service] [-n] [--json]
   {program} --set tcp tcpfin udp
   {program} --start-daemon {{master|backup}} [daemon-options]
   {program} --stop-daemon {{master|backup}}
@@ -87,6 +87,7 @@ Options:
   --ops          -o                   schedule each packet by itself (not built yet)
   --synproxy     -j enable|disable    answer SYNs with cookies and trouble no server before the client proves itself;
                                       without this option it is off
+  --json                              with -L, -S and -G: print JSON, with all that there is to know
   --numeric      -n                   addresses and ports as numbers
   --sched-flags  -b flags             with -A and -E: flags for the scheduler, with commas between (not built yet)
 Daemon Options:

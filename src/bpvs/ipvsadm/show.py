@@ -28,9 +28,14 @@ def show(command: Command, director: DirectorPort, pending: Table | None, resolv
     def table() -> Table:
         return director.table() if pending is None else pending
 
+    if "json" in command.given:
+        from bpvs.ipvsadm.as_json import show_json
+
+        show_json(command, director, pending, stdout)
+        return
     names = EndpointPrinter(None if "numeric" in command.given else resolver)
     if command.name == "save":
-        _save(table(), names, stdout)
+        _save(command, table(), names, stdout)
     elif command.name == "get-laddr":
         _locals(command, director, table(), names, stdout)
     elif "connection" in command.given:
@@ -44,24 +49,39 @@ def show(command: Command, director: DirectorPort, pending: Table | None, resolv
         _services(command, director, table(), Listing(command.given, names), stdout)
 
 
-def _save(table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
+def content_of(
+    command: Command, table: Table
+) -> Iterator[tuple[VirtualService, Iterable[RealServer], tuple[Address, ...]]]:
+    """The services that the command asks for, each with its servers and local addresses; NoSuchService at once."""
+    in_order = "nosort" not in command.given
+    services: Iterable[VirtualService]
+    if command.key is not None:
+        services = [table.service(command.key)]
+    else:
+        services = sorted_services(table.services()) if in_order else table.services()
+
+    def content() -> Iterator[tuple[VirtualService, Iterable[RealServer], tuple[Address, ...]]]:
+        for service in services:
+            servers = table.servers(service.key)
+            yield service, sorted_servers(servers) if in_order else servers, table.locals(service.key)
+
+    return content()
+
+
+def _save(command: Command, table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
     from bpvs.text.save import save_lines
 
-    content = _content(table, sorted_services(table.services()), True)
-    stdout.writelines(
-        save_lines(((service, servers, table.locals(service.key)) for service, servers in content), names)
-    )
+    stdout.writelines(save_lines(content_of(command, table), names))
 
 
 def _locals(command: Command, director: DirectorPort, table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
     from bpvs.text.locals import local_lines, local_title
 
-    content: list[tuple[ServiceKey, tuple[Address, ...]]]
-    if command.key is None:
-        every = ((service.key, table.locals(service.key)) for service in sorted_services(table.services()))
-        content = [(key, addresses) for key, addresses in every if addresses]
-    else:
-        content = [(command.key, table.locals(command.key))]
+    content = [
+        (service.key, addresses)
+        for service, _, addresses in content_of(command, table)
+        if addresses or command.key is not None
+    ]
     stdout.write(local_title())
     stdout.writelines(local_lines(content, director.status() if content else {}, names))
 
@@ -74,21 +94,9 @@ def _connections(director: DirectorPort, names: EndpointPrinter, with_engine: bo
 
 
 def _services(command: Command, director: DirectorPort, table: Table, listing: Listing, stdout: TextIO) -> None:
-    in_order = "nosort" not in command.given
-    services: Iterable[VirtualService]
+    content = content_of(command, table)
     if command.key is None:
-        services = sorted_services(table.services()) if in_order else table.services()
         stdout.write(VERSION_LINE)
-    else:
-        services = [table.service(command.key)]
     stdout.write(listing.title())
     status: Mapping[ServiceKey, ServiceStatus] = director.status() if len(table) else {}
-    stdout.writelines(listing.entries(_content(table, services, in_order), status))
-
-
-def _content(
-    table: Table, services: Iterable[VirtualService], in_order: bool
-) -> Iterator[tuple[VirtualService, Iterable[RealServer]]]:
-    for service in services:
-        servers = table.servers(service.key)
-        yield service, sorted_servers(servers) if in_order else servers
+    stdout.writelines(listing.entries(((service, servers) for service, servers, _ in content), status))

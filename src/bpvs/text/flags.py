@@ -28,6 +28,12 @@ def parse_flags(text: str, scheduler: str) -> int:
     return bits
 
 
+def flag_names(flags: int, scheduler: str) -> list[str]:
+    """All flags that are set, by the scheduler's name where it has one."""
+    by_bit = {bit: name for names in (_PLAIN, _NAMED.get(scheduler, {})) for name, bit in names.items()}
+    return [name for bit, name in by_bit.items() if flags & bit]
+
+
 def format_flags(flags: int, scheduler: str) -> str:
     """The list for a service; with sh and mh flag-3 has no name and is left out, as in ipvsadm 1.31."""
     names = _NAMED.get(scheduler, _PLAIN)

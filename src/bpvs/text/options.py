@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The commands and options of ipvsadm 1.31 as tables: spellings, values, and which go together.
 
-What FullNAT and SYNPROXY need, which 1.31 does not have, is spelt as in the ipvsadm of Alibaba's LVS and of DPVS.
+What FullNAT and SYNPROXY need, which 1.31 does not have, is spelt as in the ipvsadm of Alibaba's LVS and of DPVS;
+`--json` is our own.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ _OPTIONS = (
     ("local-address", "z", VALUE),
     ("laddr", "", VALUE),
     ("synproxy", "j", VALUE),
+    ("json", "", NO_VALUE),
 )
 COMMANDS = frozenset(name for name, _, _ in _COMMANDS)
 LONG = {name: name for name, _, _ in _COMMANDS + _OPTIONS}
@@ -137,6 +139,7 @@ _CHECK_ORDER = [
     "tun-remcsum",
     "local-address",
     "synproxy",
+    "json",
 ]
 _SERVICE_OPTIONS = "scheduler persistent netmask ops pe sched-flags synproxy"
 _SERVER_OPTIONS = "forwarding-method weight u-threshold l-threshold tun-type tun-port tun-nocsum tun-csum tun-remcsum"
@@ -147,13 +150,13 @@ _RULES = {
     "delete-service": ("service-address", "", ""),
     "clear": ("", "", ""),
     "restore": ("", "", ""),
-    "save": ("", "numeric", ""),
+    "save": ("", "numeric json", ""),
     "add-server": ("service-address real-server", _SERVER_OPTIONS, ""),
     "edit-server": ("service-address real-server", _SERVER_OPTIONS, ""),
     "delete-server": ("service-address real-server", "", ""),
     "list": (
         "",
-        "numeric stats rate thresholds persistent-conn nosort syncid exact tun-info",
+        "numeric stats rate thresholds persistent-conn nosort syncid exact tun-info json",
         "connection service-address timeout daemon",
     ),
     "zero": ("", "service-address", ""),
@@ -162,7 +165,7 @@ _RULES = {
     "stop-daemon": ("", "syncid", ""),
     "add-laddr": ("service-address local-address", "", ""),
     "del-laddr": ("service-address local-address", "", ""),
-    "get-laddr": ("", "numeric service-address", ""),
+    "get-laddr": ("", "numeric service-address json", ""),
 }
 _SPOKEN = {"clear": "flush"}
 _TUNNEL_RULES = {

@@ -23,7 +23,7 @@ def test_every_option_is_explained() -> None:
 
 
 def test_the_program_is_named_as_it_was_called() -> None:
-    assert "  /sbin/ipvsadm -S [-n]\n" in HELP.format(program="/sbin/ipvsadm")
+    assert "  /sbin/ipvsadm -S [-n] [--json]\n" in HELP.format(program="/sbin/ipvsadm")
     assert "{master|backup}" in HELP.format(program="x")
 
 

@@ -52,7 +52,7 @@ def test_only_frozen_classes_with_slots() -> None:
 
 
 def test_the_command_imports_nothing_heavy() -> None:
-    heavy = "dataclasses inspect typing re asyncio argparse socket ipaddress pathlib subprocess contextlib"
+    heavy = "json dataclasses inspect typing re asyncio argparse socket ipaddress pathlib subprocess contextlib"
     code = f"import sys, bpvs.ipvsadm, bpvs.ipvsadm.show; print(sorted(set('{heavy}'.split()) & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],

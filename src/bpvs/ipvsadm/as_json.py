@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`--json`: the listings for programs. schema.json says what they look like.
+
+One entry a line, written as it is read: a table of a million connections needs no memory for them all.
+"""
+
+from __future__ import annotations
+
+from json import JSONEncoder
+
+from bpvs.ipvsadm.show import content_of
+from bpvs.model import ServiceStatus
+from bpvs.text.document import (
+    SCHEMA_VERSION,
+    connection_document,
+    locals_document,
+    service_document,
+    settings_document,
+    timeouts_document,
+)
+
+TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TextIO
+
+    from bpvs.ipvsadm.ports import DirectorPort
+    from bpvs.model import Table
+    from bpvs.text.command import Command
+    from bpvs.text.document import Document
+
+_encode = JSONEncoder().encode
+_NO_STATUS = ServiceStatus()
+
+
+def show_json(command: Command, director: DirectorPort, pending: Table | None, stdout: TextIO) -> None:
+    """Print what the command asks for, the same listing whatever else it says of columns; arguments as of `show`."""
+    if "connection" in command.given:
+        _write(stdout, "connections", "connections", map(connection_document, director.connections()))
+    elif "timeout" in command.given:
+        timeouts = director.timeouts() if pending is None else pending.timeouts.over(director.timeouts())
+        stdout.write(f"{{{_head('timeouts')}, {_encode('timeouts')}: {_encode(timeouts_document(timeouts))}}}\n")
+    elif "daemon" in command.given:
+        _write(stdout, "daemons", "daemons", ())
+    else:
+        table = director.table() if pending is None else pending
+        listing, services = _services(command, director, table)
+        _write(stdout, listing, "services", services)
+
+
+def _services(command: Command, director: DirectorPort, table: Table) -> tuple[str, Iterator[Document]]:
+    content = content_of(command, table)
+    if command.name == "save":
+        return "saved", (settings_document(*whole) for whole in content)
+    status = director.status() if len(table) else {}
+    if command.name == "get-laddr":
+        return "local-addresses", (
+            locals_document(service.key, addresses, status.get(service.key, _NO_STATUS))
+            for service, _, addresses in content
+            if addresses or command.key is not None
+        )
+    return "services", (
+        service_document(service, servers, addresses, status.get(service.key, _NO_STATUS))
+        for service, servers, addresses in content
+    )
+
+
+def _head(listing: str) -> str:
+    return f'"schema_version": {SCHEMA_VERSION}, "listing": {_encode(listing)}'
+
+
+def _write(stdout: TextIO, listing: str, name: str, entries: Iterable[Document]) -> None:
+    stdout.write(f"{{{_head(listing)}, {_encode(name)}: [")
+    before = "\n"
+    for entry in entries:
+        stdout.write(before + _encode(entry))
+        before = ",\n"
+    stdout.write("\n]}\n")

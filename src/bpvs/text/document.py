@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What `--json` says of services, connections and timeouts, as plain values; docs/reference/json.md describes them.
+
+Every field is always there; what does not apply is None. Addresses and ports are never names, numbers never shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bpvs.model import (
+    Address,
+    Connection,
+    Counters,
+    Method,
+    Protocol,
+    Rates,
+    RealServer,
+    ServerStatus,
+    ServiceKey,
+    ServiceStatus,
+    Timeouts,
+    TunnelChecksum,
+    VirtualService,
+)
+from bpvs.text.draft import METHODS, TUNNEL_TYPES
+from bpvs.text.flags import flag_names
+from bpvs.text.listing import mask_text
+from bpvs.text.names import PROTOCOL_NAMES
+
+SCHEMA_VERSION = 1  # raised when a field changes its meaning or goes; new fields may come without
+
+Document = dict[str, object]
+_METHODS = {Method.LOCAL: "local"} | {method: option for option, method in METHODS.items()}
+_TYPES = {kind: name for name, kind in TUNNEL_TYPES.items()}
+_CHECKSUMS = {TunnelChecksum.NONE: "none", TunnelChecksum.FULL: "full", TunnelChecksum.REMOTE: "remote"}
+
+
+def key_document(key: ServiceKey) -> Document:
+    """What names a service: protocol, address and port, or a mark."""
+    return {
+        "family": _family(key.family.name),
+        "protocol": _protocol(key.protocol),
+        "address": None if key.address is None else str(key.address),
+        "port": None if key.address is None else key.port,
+        "fwmark": key.fwmark or None,
+    }
+
+
+def settings_document(service: VirtualService, servers: Iterable[RealServer], addresses: Iterable[Address]) -> Document:
+    """A service as it was configured, with its servers and local addresses in the given order."""
+    return {
+        **_service(service),
+        "local_addresses": [{"address": str(address)} for address in addresses],
+        "servers": [_server(server) for server in servers],
+    }
+
+
+def service_document(
+    service: VirtualService, servers: Iterable[RealServer], addresses: Iterable[Address], state: ServiceStatus
+) -> Document:
+    """A service as it was configured, with all that was counted."""
+    return {
+        **_service(service),
+        "counters": _figures(state.counters),
+        "rates": _figures(state.rates),
+        "local_addresses": [_local(address, state) for address in addresses],
+        "servers": [{**_server(one), **_use(state.server(one.address, one.port))} for one in servers],
+    }
+
+
+def locals_document(key: ServiceKey, addresses: Iterable[Address], state: ServiceStatus) -> Document:
+    """The local addresses of a service, with their use."""
+    return {**key_document(key), "local_addresses": [_local(address, state) for address in addresses]}
+
+
+def connection_document(entry: Connection) -> Document:
+    """One entry of the connection table."""
+    return {
+        "family": _family(entry.client.family.name),
+        "protocol": _protocol(entry.protocol),
+        "client": _endpoint(entry.client, entry.client_port),
+        "virtual": _endpoint(entry.virtual, entry.virtual_port),
+        "server": _endpoint(entry.server, entry.server_port),
+        "fwmark": entry.fwmark or None,
+        "state": entry.state,
+        "expires": round(entry.expires, 3),
+        "template": entry.is_template,
+        "engine": entry.engine or None,
+        "engine_data": entry.engine_data or None,
+    }
+
+
+def timeouts_document(timeouts: Timeouts) -> Document:
+    """The timeouts that `--set` changes, in seconds."""
+    return {"tcp": timeouts.tcp, "tcp_fin": timeouts.tcp_fin, "udp": timeouts.udp}
+
+
+def _family(name: str) -> str:
+    return name.lower()
+
+
+def _protocol(protocol: Protocol | None) -> str | None:
+    return None if protocol is None else PROTOCOL_NAMES[protocol]
+
+
+def _service(service: VirtualService) -> Document:
+    return {
+        **key_document(service.key),
+        "scheduler": service.scheduler,
+        "scheduler_flags": flag_names(service.flags, service.scheduler),
+        "persistent": service.persistence,
+        "netmask": mask_text(service),
+        "engine": service.engine or None,
+        "ops": service.ops,
+        "synproxy": service.synproxy,
+    }
+
+
+def _server(server: RealServer) -> Document:
+    tunnel = server.tunnel
+    return {
+        "family": _family(server.address.family.name),
+        **_endpoint(server.address, server.port),
+        "method": _METHODS[server.method],
+        "weight": server.weight,
+        "upper_threshold": server.upper,
+        "lower_threshold": server.lower,
+        "tunnel": {"type": _TYPES[tunnel.type], "port": tunnel.port or None, "checksum": _CHECKSUMS[tunnel.checksum]}
+        if server.method is Method.TUNNEL
+        else None,
+    }
+
+
+def _use(state: ServerStatus) -> Document:
+    return {
+        "is_local": state.is_local,
+        "active_connections": state.active,
+        "inactive_connections": state.inactive,
+        "persistent_connections": state.persistent,
+        "counters": _figures(state.counters),
+        "rates": _figures(state.rates),
+    }
+
+
+def _local(address: Address, state: ServiceStatus) -> Document:
+    use = state.local(address)
+    return {"address": str(address), "ports_in_use": use.ports, "exhausted": use.exhausted}
+
+
+def _figures(counts: Counters | Rates) -> Document:
+    return {
+        "connections": counts.connections,
+        "in_packets": counts.in_packets,
+        "out_packets": counts.out_packets,
+        "in_bytes": counts.in_bytes,
+        "out_bytes": counts.out_bytes,
+    }
+
+
+def _endpoint(address: Address, port: int) -> Document:
+    return {"address": str(address), "port": port}

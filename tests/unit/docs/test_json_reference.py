@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""docs/reference/json.md has a table for each object of the schema, with its fields in order, types and meanings."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = (Path(__file__).parents[3] / "docs/reference/json.md").read_text()
+SCHEMA = json.loads(files("bpvs.ipvsadm").joinpath("schema.json").read_text())
+
+
+def kind(schema: dict[str, Any]) -> str:
+    """A field's type in words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "anyOf" in schema:
+        return " or ".join(map(kind, schema["anyOf"]))
+    if "const" in schema:
+        return f"`{json.dumps(schema['const'])}`"
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        return f"list of {kind(schema['items'])}"
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    bounds = f" {schema['minimum']} to {schema['maximum']}" if "maximum" in schema else ""
+    return f"{types[0]}{bounds}{' or null' if types[1:] else ''}"
+
+
+def table(schema: dict[str, Any]) -> str:
+    bases = "".join(f"| all fields of {kind(base)} | | |\n" for base in schema.get("allOf", ()))
+    rows = (f"| `{name}` | {kind(one)} | {one['description']} |\n" for name, one in schema["properties"].items())
+    return f"{schema['description']}\n\n| Field | Type | Meaning |\n|---|---|---|\n{bases}{''.join(rows)}"
+
+
+@pytest.mark.parametrize("listing", SCHEMA["oneOf"], ids=lambda one: str(one["properties"]["listing"]["const"]))
+def test_every_listing_has_its_table(listing: dict[str, Any]) -> None:
+    assert table(listing) in PAGE
+
+
+@pytest.mark.parametrize("name", SCHEMA["$defs"])
+def test_every_object_has_its_table(name: str) -> None:
+    assert f"### {name}\n\n{table(SCHEMA['$defs'][name])}" in PAGE
+
+
+def test_every_field_is_required_and_explained() -> None:
+    for one in (*SCHEMA["oneOf"], *SCHEMA["$defs"].values()):
+        assert one["required"] == list(one["properties"])
+        assert all(field["description"] for field in one["properties"].values())
