@@ -51,13 +51,10 @@ static __always_inline __u64 *book_full(struct book *book, __u32 group)
 	return &book->full[group & (BOOK_GROUPS - 1)];
 }
 
-/* The next word from `start` on, in a circle, that has a free port; BOOK_WORDS if there is none. Not static: verified once. */
-__noinline __u32 word_find(struct book *book, __u32 start)
+/* The next word from `start` on, in a circle, that has a free port; BOOK_WORDS if there is none. */
+static __always_inline __u32 word_find(struct book *book, __u32 start)
 {
 	__u32 group = start / 64;
-
-	if (!book)
-		return BOOK_WORDS;
 
 	for (__u32 i = 0; i <= BOOK_GROUPS; i++) {
 		__u32 at = (group + i) & (BOOK_GROUPS - 1);
@@ -83,7 +80,7 @@ static __always_inline void word_note(struct book *book, __u32 word)
 		__sync_fetch_and_and(full, ~(1ULL << (word & 63)));
 }
 
-/* The next free port from `start` on, in a circle; above LAST_PORT if there is none. */
+/* The next free port from `start` on, in a circle; above LAST_PORT if there is none. Not static: verified once. */
 __noinline __u32 port_find(struct book *book, __u32 start)
 {
 	__u32 word = start / 64 & (BOOK_WORDS - 1);

@@ -160,22 +160,16 @@ static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
 	slot_free(conn, slot);
 }
 
-/*
- * Enters a connection to the server, and returns it; or the one that another CPU entered first; or NULL with the verdict.
- * The row counts as free until it is filled in.
- */
-static __noinline struct conn *conn_enter(struct packet *pkt, const struct server *server, struct plan *plan,
-					  const struct handshake *handshake, enum verdict *verdict)
+/* A row with the ends of a connection to the server; it counts as free still. Or NULL with the verdict. */
+static __noinline struct conn *conn_begin(const struct packet *pkt, const struct server *server, struct plan *plan,
+					  __u32 *slot, enum verdict *verdict)
 {
-	struct flow flow = {};
 	struct conn *conn;
-	struct dest *dest;
-	__u32 slot = 0;
 
-	if (!pkt || !server || !verdict)
+	if (!pkt || !server || !slot || !verdict)
 		return NULL;
 	*verdict = DROP_TABLE_FULL;
-	conn = slot_take(&slot);
+	conn = slot_take(slot);
 	if (!conn)
 		return NULL;
 	conn_fill(conn, pkt, server);
@@ -183,12 +177,24 @@ static __noinline struct conn *conn_enter(struct packet *pkt, const struct serve
 		*verdict = conn_localise(conn, plan);
 		if (*verdict) {
 			conn->local_port = 0;
-			conn_abandon(conn, slot);
+			conn_abandon(conn, *slot);
 			return NULL;
 		}
 	}
 	conn->delta = csum_fold32((__u64)csum_delta_address(&conn->virtual, &conn->server) +
 				  csum_delta_address(&conn->client, &conn->local));
+	return conn;
+}
+
+/* Enters a connection that has begun, and returns it; or the one that another CPU entered first; or NULL. */
+static __noinline struct conn *conn_enter(struct packet *pkt, struct conn *conn, __u32 slot,
+					  const struct handshake *handshake)
+{
+	struct flow flow = {};
+	struct dest *dest;
+
+	if (!pkt || !conn)
+		return NULL;
 	conn->state = conn_first_state(pkt, conn);
 	dest = conn_dest(conn);
 	if (dest)
@@ -233,7 +239,9 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	struct service *service = service_find(pkt);
 	struct handshake handshake = {};
 	struct server *server;
+	struct conn *conn;
 	struct plan *plan;
+	__u32 slot = 0;
 
 	*verdict = PASS_NO_SERVICE;
 	if (!service)
@@ -256,7 +264,11 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	server = schedule(plan);
 	if (!server)
 		return NULL;
-	return conn_enter(pkt, server, plan, pkt->is_opening ? &handshake : NULL, verdict);
+	conn = conn_begin(pkt, server, plan, &slot, verdict);
+	if (!conn)
+		return NULL;
+	*verdict = DROP_TABLE_FULL;
+	return conn_enter(pkt, conn, slot, pkt->is_opening ? &handshake : NULL);
 }
 
 #endif
