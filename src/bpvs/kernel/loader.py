@@ -12,6 +12,7 @@ from bpvs.kernel.instance import PROGRAM_EGRESS, PROGRAM_TC, PROGRAM_XDP, Instan
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.kernel.maps import ArrayMap
 from bpvs.model import DirectorError, Timeouts
+from bpvs.model.sysctls import default_sysctls
 
 OBJECTS = Path(__file__).parent / "objects"
 _HOUSEKEEPER = "housekeeper"
@@ -114,7 +115,8 @@ def _prepare(settings: ArrayMap) -> None:
         _abi.STATE_NEW: _TIMEOUT_NEW,
     }
     seconds = struct.pack(f"={_abi.STATE_COUNT}I", *(by_state[state] for state in range(_abi.STATE_COUNT)))
-    content = _abi.SETTINGS.pack(abi=_abi.ABI_VERSION, dest_high=1, service_high=1, timeout_s=seconds)
+    sysctls = _abi.VS.pack(**default_sysctls())
+    content = _abi.SETTINGS.pack(abi=_abi.ABI_VERSION, dest_high=1, service_high=1, timeout_s=seconds, vs=sysctls)
     settings.write(0, content)
 
 

@@ -91,6 +91,12 @@ class SynproxyMethod(TableError):
     text = "SYNPROXY needs servers with masquerading (-m) or FullNAT (-b): their replies must pass the director"
 
 
+class InvalidSysctl(TableError):
+    """A setting does not exist, cannot have that value, or has but one here."""
+
+    text = "Invalid argument"
+
+
 class NotBuilt(BpvsError):
     """The data plane lacks a feature that IPVS has; the text is one sentence that names it."""
 
