@@ -24,7 +24,7 @@
 #define ECN_MASK 3
 #define ECN_CE 3
 #define ECN_ECT0 2
-#define SUM_BYTES 64 /* bytes that are added up at a time */
+#define SUM_BYTES 32 /* bytes that are added up at a time */
 
 struct gue_header {
 	struct udphdr udp;
