@@ -67,6 +67,14 @@ class MemoryDirector:
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept
 
+    def rehearse(self) -> AbstractContextManager[Table]:
+        """A copy to change, under the same rules, that replaces nothing."""
+        return self._rehearse()
+
+    @contextmanager
+    def _rehearse(self) -> Iterator[Table]:
+        yield self._table.copy(self._check or IpvsCheck(self.broadcasts))
+
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """The statuses that were set."""
         return self.statuses

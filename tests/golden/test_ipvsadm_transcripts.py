@@ -88,6 +88,9 @@ HASH_ORDER = {
     ("c32_sort_order", "ipvsadm -S -n"),
 }
 
+# With these a rehearsal goes before each command, which must end as the command then does.
+CHANGING = ("-A", "-E", "-D", "-C", "-a", "-e", "-d", "-Z", "--set")
+
 # Bash expands the scenario; each command is told as: kind, the line as recorded, number of words, words.
 TELL = r"""
 tell() { local kind=$1 line; shift; printf -v line '%q ' "$@"; printf '%s\0' "$kind" "${line% }" "$#" "$@"; }
@@ -205,6 +208,16 @@ class Replay:
         return self._output(words, unprivileged) if words[0].endswith("ipvsadm") else None
 
     def _output(self, words: list[str], unprivileged: bool = False) -> tuple[str, str, int]:
+        if not unprivileged and words[1:] and words[1] in CHANGING:
+            before = self.director.published
+            rehearsed = self._run([*words[:2], "--dry-run", *words[2:]], False)
+            assert self.director.published == before
+            ended = self._run(words, False)
+            assert rehearsed[1:] == ended[1:], f"{words} ends otherwise with --dry-run"
+            return ended
+        return self._run(words, unprivileged)
+
+    def _run(self, words: list[str], unprivileged: bool) -> tuple[str, str, int]:
         def director() -> MemoryDirector:
             if unprivileged:
                 raise PermissionError

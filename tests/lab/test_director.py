@@ -13,7 +13,9 @@ from bpvs.lab.topology import Routed
 from bpvs.model import (
     Address,
     DirectorError,
+    InvalidServer,
     Method,
+    NoRoom,
     NotBuilt,
     Protocol,
     RealServer,
@@ -86,14 +88,11 @@ def test_a_failure_to_attach_leaves_nothing_loaded(director: Director) -> None:
 
 def test_more_services_than_there_is_room_for(director: Director) -> None:
     """What fits stays, and the instance goes on."""
-
-    def fill() -> None:
-        with director.change() as table:
-            for number in range(1, _abi.MAX_SERVICES + 1):
-                table.add_service(service(number))
-
-    with pytest.raises(DirectorError, match="no room for another service"):
-        fill()
+    with director.change() as table:
+        for number in range(1, _abi.MAX_SERVICES):
+            table.add_service(service(number))
+        with pytest.raises(NoRoom, match="no room for another service: an instance holds 4095"):
+            table.add_service(service(_abi.MAX_SERVICES))
     assert len(director.table()) == _abi.MAX_SERVICES - 1
     with director.change() as table:
         table.clear()
@@ -139,3 +138,25 @@ def test_timeouts_set_before_anything_is_loaded_stay(director: Director) -> None
         table.add_service(service(80))
         table.set_timeouts(Timeouts(1, 0, 0))
     assert Director().timeouts() == Timeouts(1, 60, 300)
+
+
+def test_a_rehearsal_refuses_like_a_change_and_leaves_nothing(director: Director) -> None:
+    with director.rehearse() as table:
+        table.add_service(service(80))
+        with pytest.raises(InvalidServer):
+            table.add_server(service(80).key, RealServer(Address.parse("224.0.0.1"), 80, Method.NAT))
+    assert director.instance() is None
+    with director.change() as table:
+        table.add_service(service(80))
+    with director.rehearse() as table:
+        table.delete_service(service(80).key)
+    assert director.table().has(service(80).key)
+
+
+def test_more_servers_than_there_is_room_for(director: Director) -> None:
+    with director.rehearse() as table:
+        table.add_service(service(80))
+        for port in range(1, _abi.MAX_DESTS):
+            table.add_server(service(80).key, RealServer(SERVER.address, port, Method.NAT))
+        with pytest.raises(NoRoom, match="no room for another real server: an instance holds 16383"):
+            table.add_server(service(80).key, RealServer(SERVER.address, _abi.MAX_DESTS, Method.NAT))

@@ -21,6 +21,7 @@ from bpvs.net import namespace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpvs.director.interfaces import Attached
+    from bpvs.director.rehearsal import Rehearsal
     from bpvs.director.rows import Row
 
 __all__ = ["Change", "Director", "Overview"]
@@ -76,6 +77,15 @@ class Director:
         one store; if it ends with an exception, nothing is.
         """
         return Change(self)
+
+    def rehearse(self) -> Rehearsal:
+        """A table to be changed in a `with` block, which refuses what change() would; nothing comes of it.
+
+        Whether the kernel would load and attach the programs is not tried.
+        """
+        from bpvs.director.rehearsal import Rehearsal
+
+        return Rehearsal(self._settled())
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """Counters, rates and connection counts of everything in the table."""

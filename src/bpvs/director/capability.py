@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from bpvs.director.turns import SCHEDULERS
+from bpvs.kernel import _abi
 from bpvs.model import (
     Address,
     Check,
     InvalidServer,
     Method,
+    NoRoom,
     NotBuilt,
     Protocol,
     RealServer,
@@ -22,6 +24,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
+
+
+NO_SERVICE = f"no room for another service: an instance holds {_abi.MAX_SERVICES - 1}"
+NO_SERVER = f"no room for another real server: an instance holds {_abi.MAX_DESTS - 1}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ class Capability(Check):
     def __exit__(self, *exception: object) -> None:
         if self._judge is not None:
             self._judge.__exit__(*exception)
+
+    def room(self, services: int, servers: int) -> None:
+        """Raise NoRoom for more than an instance holds; what removed servers still take is seen when publishing."""
+        if services >= _abi.MAX_SERVICES:
+            raise NoRoom(NO_SERVICE)
+        if servers >= _abi.MAX_DESTS:
+            raise NoRoom(NO_SERVER)
 
     def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
         """Raise NotBuilt or UnknownScheduler for what cannot be done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from _socket import htons, ntohs
 
-from bpvs.director.capability import Place
+from bpvs.director.capability import NO_SERVER, NO_SERVICE, Place
 from bpvs.director.identity import Virtual, virtual_of
 from bpvs.director.lists import Lists, wait_for_packets
 from bpvs.director.rows import Row, pack_counters
@@ -65,7 +65,7 @@ class Rooms:
             families = self._instance.services.rows(0, high, "family")
             self._free_rows = [row for row, (family,) in enumerate(families) if row and not family]
         if not self._free_rows:
-            raise DirectorError(f"no room for another service: an instance holds {_abi.MAX_SERVICES - 1}")
+            raise DirectorError(NO_SERVICE)
         row = self._free_rows.pop()
         self._services.add(row)
         return row
@@ -167,7 +167,7 @@ class Rooms:
         wait_for_packets()
         gone = {identity: dest for identity, dest in self._removed.items() if not self._has_connections(dest)}
         if not gone:
-            raise DirectorError(f"no room for another real server: an instance holds {_abi.MAX_DESTS - 1}")
+            raise DirectorError(NO_SERVER)
         for identity in gone:
             del self._removed[identity]
         self._idle.extend(gone.values())

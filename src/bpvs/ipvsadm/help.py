@@ -11,7 +11,7 @@ Usage:
       [-j enable|disable]
   {program} -D virtual-service
   {program} -C
-  {program} -R
+  {program} -R [--atomic]
   {program} -S [-n] [--json]
   {program} -a|e virtual-service -r server-address [options]
   {program} -d virtual-service -r server-address
@@ -87,6 +87,8 @@ Options:
   --ops          -o                   schedule each packet by itself (not built yet)
   --synproxy     -j enable|disable    answer SYNs with cookies and trouble no server before the client proves itself;
                                       without this option it is off
+  --dry-run                           with what changes something: say what would change, and leave it
+  --atomic                            with -R: all lines or none
   --json                              with -L, -S and -G: print JSON, with all that there is to know
   --numeric      -n                   addresses and ports as numbers
   --sched-flags  -b flags             with -A and -E: flags for the scheduler, with commas between (not built yet)

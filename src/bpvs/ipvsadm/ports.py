@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         def change(self) -> AbstractContextManager[Table]:
             """The table under the lock; published when the block ends, dropped when it raises."""
 
+        def rehearse(self) -> AbstractContextManager[Table]:
+            """The table to be changed with every refusal of `change`; nothing comes of it."""
+
         def status(self) -> Mapping[ServiceKey, ServiceStatus]:
             """Counters and connections in force."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from errno import ENOSPC
 
-from bpvs.ipvsadm.session import BROKEN_PIPE, LISTING_FAILED, REFUSED, Session
+from bpvs.ipvsadm.session import BROKEN_PIPE, INTRODUCING, Session, exit_code
 from bpvs.model import BpvsError, DirectorError
 from bpvs.text.command import first_command, parse_command
-from bpvs.text.errors import UsageError
 
 TYPE_CHECKING = False
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from bpvs.text.names import Resolver
 
 INITIALISATION_FAILED = 2
+NOT_WRITTEN = 1
 INTERRUPTED = 130  # what a shell reports of a program that SIGINT ended
 
 
@@ -40,8 +40,9 @@ def run(
     session = Session(prog, stdout, stderr, resolver)
 
     def work() -> int:
-        if first_command(argv) in ("help", "version"):
-            return session.execute(parse_command(argv, prog, resolver))
+        if first_command(argv) in INTRODUCING:
+            session.introduce(parse_command(argv, prog, resolver))
+            return 0
         return _with_director(session, director_factory, argv, stdin)
 
     return _guarded(session, work)
@@ -57,8 +58,10 @@ def run_restore(
         director = _director(session, director_factory)
         if director is None:
             return INITIALISATION_FAILED
+        from bpvs.ipvsadm.restore import Restore
+
         lines = [line for line in stdin if not line.startswith("#")]
-        return session.restore(director, lines, clear=True)
+        return Restore(session, director).run(lines, clear=True)
 
     return _guarded(session, work)
 
@@ -69,9 +72,12 @@ def _with_director(session: Session, factory: DirectorFactory, argv: list[str], 
         return INITIALISATION_FAILED
     command = parse_command(argv, session.program, session.resolver)
     if command.name == "restore":
+        from bpvs.ipvsadm.restore import Restore
+
         # Read to the end before taking the lock: what feeds this pipe may be an ipvsadm that waits for it.
-        return session.restore(director, list(stdin))
-    return session.execute(command, director)
+        return Restore(session, director, command.given).run(list(stdin))
+    session.execute(command, director)
+    return 0
 
 
 def _director(session: Session, factory: DirectorFactory) -> DirectorPort | None:
@@ -90,12 +96,9 @@ def _guarded(session: Session, work: Callable[[], int]) -> int:
     try:
         try:
             return work()
-        except UsageError as error:
-            session.complain(error)
-            return error.code
         except BpvsError as error:
             session.complain(error)
-            return REFUSED
+            return exit_code(error)
         finally:
             session.stdout.flush()
     except BrokenPipeError:
@@ -106,4 +109,4 @@ def _guarded(session: Session, work: Callable[[], int]) -> int:
         if error.errno != ENOSPC:
             raise
         session.stderr.write(f"cannot write to standard output: {error.strerror}\n")
-        return LISTING_FAILED
+        return NOT_WRITTEN

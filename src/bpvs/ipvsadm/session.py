@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-from bpvs.model import NoSuchService, NotBuilt, ServiceKey, Table, TableError
-from bpvs.text.command import parse_command, restore_words
-from bpvs.text.errors import NotACommand, UsageError
+from bpvs.model import BpvsError, NoSuchService, NotBuilt, Table
+from bpvs.text.errors import NotListed, UsageError
 
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
     from typing import TextIO
 
     from bpvs.ipvsadm.ports import DirectorPort
     from bpvs.text.command import Command
     from bpvs.text.names import Resolver
 
-LISTING_FAILED = 1
 REFUSED = 255
 BROKEN_PIPE = 141  # what a shell reports of a program that SIGPIPE ended
+INTRODUCING = ("help", "version")
 _SHOWING = ("list", "save", "get-laddr")
 _NO_DAEMONS = {
     "start-daemon": "--start-daemon: this version of BPVS has no connection synchronisation",
@@ -27,16 +26,8 @@ _NO_DAEMONS = {
 }
 
 
-class _Stop(Exception):
-    """A line of `-R` ends the run; what came before it counts."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class Session:
-    """Where a run prints and how it finds names; the methods return exit codes."""
+    """Where a run prints and how it finds names."""
 
     def __init__(self, program: str, stdout: TextIO, stderr: TextIO, resolver: Resolver) -> None:
         self.program = program
@@ -50,84 +41,61 @@ class Session:
         self.stderr.write(f"{what}\n")
         self.stderr.flush()
 
-    def execute(self, command: Command, director: DirectorPort | None = None) -> int:
+    def execute(self, command: Command, director: DirectorPort) -> None:
         """Carry out one command that is not `-R`; BpvsError if it is refused."""
-        if director is None or command.name in ("help", "version"):
-            return self._introduce(command)
-        if command.name in _SHOWING:
-            return self._show(command, director)
-        if command.name in _NO_DAEMONS:
+        if self.only_prints(command, director):
+            return
+        is_rehearsal = "dry-run" in command.given
+        with changing(director, is_rehearsal) as table:
+            self.change(command, director, table, is_rehearsal)
+
+    def only_prints(self, command: Command, director: DirectorPort, pending: Table | None = None) -> bool:
+        """Carry out a command that changes nothing, `pending` being the table of a running change; False for others."""
+        if command.name in INTRODUCING:
+            self.introduce(command)
+        elif command.name in _SHOWING:
+            self._show(command, director, pending)
+        elif command.name in _NO_DAEMONS:
             raise NotBuilt(_NO_DAEMONS[command.name])
-        with director.change() as table:
+        else:
+            return False
+        return True
+
+    def change(self, command: Command, director: DirectorPort, table: Table, is_rehearsal: bool) -> None:
+        """Change the table as the command says; in a rehearsal, print what that was. TableError, NotBuilt."""
+        if not is_rehearsal:
             apply(command, table)
-        return 0
+            return
+        from bpvs.text.changes import change_lines
 
-    def restore(self, director: DirectorPort, lines: Iterable[str], clear: bool = False) -> int:
-        """Carry out the lines as one change and return the exit code of the last; `clear` empties the table first.
-
-        A line that the table or popt refuses is reported and the next one follows; any other mistake ends the run, and
-        what came before it is published.
-        """
-        work = [words for words in map(restore_words, lines) if words]
-        if not work and not clear:
-            return 0
-        code = 0
-        with director.change() as table:
-            if clear:
-                table.clear()
-            try:
-                for words in work:
-                    code = self._line(words, director, table)
-            except _Stop as stop:
-                code = stop.code
-        return code
-
-    def _line(self, words: list[str], director: DirectorPort, table: Table) -> int:
-        try:
-            return self._carry_out(words, director, table)
-        except UsageError as error:
-            self.complain(error)
-            if error.stops_restore:
-                raise _Stop(error.code) from None
-            return error.code
-        except (TableError, NotBuilt) as error:
-            self.complain(error)
-            return REFUSED
-        except BrokenPipeError:
-            raise _Stop(BROKEN_PIPE) from None
-
-    def _carry_out(self, words: list[str], director: DirectorPort, table: Table) -> int:
-        command = parse_command(words, self.program, self.resolver)
-        if command.name == "restore":
-            raise NotACommand(self.program)
-        if command.name in ("help", "version"):
-            raise _Stop(self._introduce(command))
-        if command.name in _SHOWING:
-            code = self._show(command, director, table)
-            if code:
-                raise _Stop(code)
-            return 0
-        if command.name in _NO_DAEMONS:
-            raise NotBuilt(_NO_DAEMONS[command.name])
+        lines = change_lines(command, table, table.timeouts.over(director.timeouts()))
         apply(command, table)
-        return 0
+        self.stdout.writelines(f"{line}\n" for line in lines)
 
-    def _introduce(self, command: Command) -> int:
+    def introduce(self, command: Command) -> None:
+        """Print the version, with the help if that was asked for."""
         from bpvs.ipvsadm.help import HELP, VERSION
 
         self.stdout.write(VERSION if command.name == "version" else VERSION + HELP.format(program=self.program))
-        return 0
 
-    def _show(self, command: Command, director: DirectorPort, pending: Table | None = None) -> int:
+    def _show(self, command: Command, director: DirectorPort, pending: Table | None) -> None:
         # Here and not above, because commands that print nothing are run far more often.
         from bpvs.ipvsadm.show import show
 
         try:
             show(command, director, pending, self.resolver, self.stdout)
         except NoSuchService as error:
-            self.complain(error)
-            return LISTING_FAILED
-        return 0
+            raise NotListed(str(error)) from None
+
+
+def exit_code(error: BpvsError) -> int:
+    """The exit code that goes with a refusal."""
+    return error.code if isinstance(error, UsageError) else REFUSED
+
+
+def changing(director: DirectorPort, is_rehearsal: bool) -> AbstractContextManager[Table]:
+    """The table to change, of which nothing comes in a rehearsal."""
+    return director.rehearse() if is_rehearsal else director.change()
 
 
 def apply(command: Command, table: Table) -> None:
@@ -138,7 +106,7 @@ def apply(command: Command, table: Table) -> None:
     elif command.timeouts is not None:
         table.set_timeouts(command.timeouts)
     elif command.name == "zero":
-        table.zero(None if key is None or _is_nothing(key) else key)
+        table.zero(key)
     elif service is not None:
         (table.add_service if command.name == "add-service" else table.edit_service)(service)
     elif key is not None and command.local is not None:
@@ -152,8 +120,3 @@ def apply(command: Command, table: Table) -> None:
             table.edit_server(key, server)
         else:
             table.delete_server(key, server.address, server.port)
-
-
-def _is_nothing(key: ServiceKey) -> bool:
-    """True for 0.0.0.0:0, which `-Z` cannot tell from no service at all."""
-    return not key.fwmark and not key.port and key.address is not None and not any(key.address.packed)

@@ -16,6 +16,9 @@ class Check:
     The table asks after its own rules and before it changes anything.
     """
 
+    def room(self, services: int, servers: int) -> None:
+        """The table is about to hold so many."""
+
     def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
         """A service is about to be added or edited; `servers` are those that it has, none for a new one."""
 

@@ -67,6 +67,12 @@ class OutOfRange(TableError):
     text = "Numerical result out of range"
 
 
+class NoRoom(TableError):
+    """The data plane cannot hold so many services or servers."""
+
+    text = "no room"
+
+
 class LocalExists(TableError):
     """The service has this local address already."""
 

@@ -56,6 +56,7 @@ class Table:
         self.zeroed: set[ServiceKey] = set()
         self.zeroed_all = False
         self.timeouts = KEEP_TIMEOUTS
+        self._server_count = 0
 
     @classmethod
     def of(cls, content: Iterable[Content], check: Check | None = None) -> Table:
@@ -68,6 +69,7 @@ class Table:
             table._services[service.key] = service
             table._servers[service.key] = {(s.address, s.port): s for s in reversed(list(servers))}
             table._locals[service.key] = dict.fromkeys(addresses)
+            table._server_count += len(table._servers[service.key])
         return table
 
     def copy(self, check: Check | None = None) -> Table:
@@ -107,6 +109,7 @@ class Table:
         """Add a service without servers and local addresses; ServiceExists."""
         if service.key in self._services:
             raise ServiceExists
+        self._check.room(len(self._services) + 1, self._server_count)
         self._check.service(service, ())
         self._services[service.key] = service
         self._servers[service.key] = {}
@@ -130,6 +133,7 @@ class Table:
     def delete_service(self, key: ServiceKey) -> None:
         """Remove a service, its servers and local addresses; NoSuchService."""
         self.service(key)
+        self._server_count -= len(self._servers[key])
         del self._services[key], self._servers[key], self._locals[key]
         self.fresh.discard(key)
         self.zeroed.discard(key)
@@ -141,6 +145,7 @@ class Table:
         self._services.clear()
         self._servers.clear()
         self._locals.clear()
+        self._server_count = 0
         self.fresh.clear()
         self.zeroed.clear()
 
@@ -166,8 +171,10 @@ class Table:
         if (server.address, server.port) in servers:
             raise ServerExists
         _require_way_back(service, server)
+        self._check.room(len(self._services), self._server_count + 1)
         self._check.server(service, server)
         servers[server.address, server.port] = server
+        self._server_count += 1
         self.dirty.add(key)
         self._note(key, "add", server)
 
@@ -192,6 +199,7 @@ class Table:
         gone = servers.pop((address, port), None)
         if gone is None:
             raise NoSuchServer
+        self._server_count -= 1
         self.dirty.add(key)
         self._note(key, "delete", gone)
 

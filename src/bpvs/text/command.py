@@ -148,7 +148,14 @@ def _finish(name: str, draft: Draft, state: str, timeouts: Timeouts | None) -> C
         return Command(name, given, key, server=_server(draft, draft.key()))
     if name == "delete-server":
         return Command(name, given, key, server=RealServer(draft.server_address(), draft.server_port))
+    if name == "zero" and key is not None and _is_nothing(key):
+        key = None
     return Command(name, given, key, timeouts=timeouts, local=draft.local)
+
+
+def _is_nothing(key: ServiceKey) -> bool:
+    """True for 0.0.0.0:0, which `-Z` cannot tell from no service at all."""
+    return not key.fwmark and not key.port and key.address is not None and not any(key.address.packed)
 
 
 def _service(draft: Draft, key: ServiceKey) -> VirtualService:

@@ -30,3 +30,9 @@ class BadOption(UsageError):
 
     def __init__(self, word: str, reason: str) -> None:
         super().__init__(f"{word}: {reason}")
+
+
+class NotListed(UsageError):
+    """The service that a listing names is not there; `-R` stops here."""
+
+    code = 1

@@ -2,7 +2,8 @@
 """The commands and options of ipvsadm 1.31 as tables: spellings, values, and which go together.
 
 What FullNAT and SYNPROXY need, which 1.31 does not have, is spelt as in the ipvsadm of Alibaba's LVS and of DPVS;
-`--json` is our own.
+`--json`, `--dry-run`
+and `--atomic` are our own.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ _OPTIONS = (
     ("laddr", "", VALUE),
     ("synproxy", "j", VALUE),
     ("json", "", NO_VALUE),
+    ("dry-run", "", NO_VALUE),
+    ("atomic", "", NO_VALUE),
 )
 COMMANDS = frozenset(name for name, _, _ in _COMMANDS)
 LONG = {name: name for name, _, _ in _COMMANDS + _OPTIONS}
@@ -140,31 +143,34 @@ _CHECK_ORDER = [
     "local-address",
     "synproxy",
     "json",
+    "dry-run",
+    "atomic",
 ]
-_SERVICE_OPTIONS = "scheduler persistent netmask ops pe sched-flags synproxy"
-_SERVER_OPTIONS = "forwarding-method weight u-threshold l-threshold tun-type tun-port tun-nocsum tun-csum tun-remcsum"
+_SERVICE_OPTIONS = "scheduler persistent netmask ops pe sched-flags synproxy dry-run"
+_TUNNEL_OPTIONS = ("tun-type", "tun-port", "tun-nocsum", "tun-csum", "tun-remcsum")
+_SERVER_OPTIONS = f"forwarding-method weight u-threshold l-threshold {' '.join(_TUNNEL_OPTIONS)} dry-run"
 # command: (needed, allowed, at most one of)
 _RULES = {
     "add-service": ("service-address", _SERVICE_OPTIONS, ""),
     "edit-service": ("service-address", _SERVICE_OPTIONS, ""),
-    "delete-service": ("service-address", "", ""),
-    "clear": ("", "", ""),
-    "restore": ("", "", ""),
+    "delete-service": ("service-address", "dry-run", ""),
+    "clear": ("", "dry-run", ""),
+    "restore": ("", "dry-run atomic", ""),
     "save": ("", "numeric json", ""),
     "add-server": ("service-address real-server", _SERVER_OPTIONS, ""),
     "edit-server": ("service-address real-server", _SERVER_OPTIONS, ""),
-    "delete-server": ("service-address real-server", "", ""),
+    "delete-server": ("service-address real-server", "dry-run", ""),
     "list": (
         "",
         "numeric stats rate thresholds persistent-conn nosort syncid exact tun-info json",
         "connection service-address timeout daemon",
     ),
-    "zero": ("", "service-address", ""),
-    "set": ("", "", ""),
+    "zero": ("", "service-address dry-run", ""),
+    "set": ("", "dry-run", ""),
     "start-daemon": ("", "mcast-interface syncid mcast-group mcast-port mcast-ttl sync-maxlen", ""),
     "stop-daemon": ("", "syncid", ""),
-    "add-laddr": ("service-address local-address", "", ""),
-    "del-laddr": ("service-address local-address", "", ""),
+    "add-laddr": ("service-address local-address", "dry-run", ""),
+    "del-laddr": ("service-address local-address", "dry-run", ""),
     "get-laddr": ("", "numeric service-address json", ""),
 }
 _SPOKEN = {"clear": "flush"}
@@ -173,7 +179,6 @@ _TUNNEL_RULES = {
     "gue": ("tun-port", "tun-type", "tun-nocsum tun-csum tun-remcsum"),
     "gre": ("", "tun-type", "tun-nocsum tun-csum"),
 }
-_TUNNEL_OPTIONS = ("tun-type", "tun-port", "tun-nocsum", "tun-csum", "tun-remcsum")
 
 
 def short_spellings(command: str) -> Mapping[str, str]:

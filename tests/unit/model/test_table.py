@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from bpvs.model import (
+    KEEP_TIMEOUTS,
     Address,
     Check,
     Family,
     InvalidLocal,
     LocalExists,
     Method,
+    NoRoom,
     NoSuchLocal,
     NoSuchServer,
     NoSuchService,
@@ -27,11 +29,13 @@ from bpvs.model import (
     SynproxyMethod,
     Table,
     TableError,
+    Timeouts,
     VirtualService,
 )
 
 KEY = ServiceKey.at(Protocol.TCP, Address.parse("192.0.2.1"), 80)
 OTHER = ServiceKey.at(Protocol.UDP, Address.parse("192.0.2.1"), 80)
+THIRD = ServiceKey.marked(7)
 LOCALS = (Address.parse("10.0.1.9"), Address.parse("10.0.1.1"))
 
 
@@ -219,6 +223,42 @@ def test_the_check_is_asked_last_and_can_refuse() -> None:
     assert not table.service(KEY).ops
     assert table.locals(KEY) == (LOCALS[0],)
     assert asked == [[], 1, 6, 6, [1], *LOCALS]
+
+
+def test_room_is_asked_for_before_anything_is_added() -> None:
+    class Small(Check):
+        def room(self, services: int, servers: int) -> None:
+            if services > 2 or servers > 3:
+                raise NoRoom
+
+    table = Table.of([(VirtualService(KEY), [server(1), server(2)], ())], Small())
+    table.add_service(VirtualService(OTHER))
+    table.add_server(OTHER, server(1))
+    with pytest.raises(NoRoom):
+        table.add_server(OTHER, server(2))
+    with pytest.raises(NoRoom):
+        table.add_service(VirtualService(THIRD))
+    table.edit_server(KEY, server(1, weight=5))
+    table.delete_server(KEY, server(1).address, 80)
+    table.add_server(OTHER, server(2))
+    table.delete_service(OTHER)
+    table.add_server(KEY, server(3))
+    table.add_server(KEY, server(4))
+    table.clear()
+    table.add_service(VirtualService(THIRD))
+    for last in range(3):
+        table.add_server(THIRD, server(last))
+    with pytest.raises(NoRoom):
+        table.add_server(THIRD, server(9))
+
+
+def test_timeouts_add_up() -> None:
+    table = filled()
+    assert table.timeouts == KEEP_TIMEOUTS
+    table.set_timeouts(Timeouts(1, 2, 0))
+    table.set_timeouts(Timeouts(0, 3, 0))
+    assert table.timeouts == Timeouts(1, 3, 0)
+    assert table.copy().timeouts == KEEP_TIMEOUTS
 
 
 def test_changes_are_noted() -> None:
