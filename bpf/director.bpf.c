@@ -28,7 +28,8 @@ static __always_inline bool replaces(hook_ctx *ctx, const struct packet *pkt, co
 }
 
 /* The packet's connection, old or new; NULL with the verdict for a packet that has none. */
-static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+						  enum verdict *verdict)
 {
 	struct conn *conn = conn_find(pkt);
 
@@ -39,7 +40,7 @@ static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *
 			conn_end(conn, flow->slot);
 		conn = NULL;
 	}
-	return conn ? conn : conn_new(ctx, pkt, verdict);
+	return conn ? conn : conn_new(ctx, pkt, settings, verdict);
 }
 
 /* Forwards the packet and sets the hook's action, or tells why not. */
@@ -58,7 +59,7 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, s
 		return PASS_IDLE;
 	if (verdict)
 		return settings->siding_wait ? verdict : PASS_FRAGMENT;
-	conn = connection_of(ctx, pkt, &verdict);
+	conn = connection_of(ctx, pkt, settings, &verdict);
 	if (!conn)
 		return verdict;
 	dest = dest_of(conn);

@@ -34,7 +34,8 @@ LOCAL_MAC = "00:00:00:00:00:00"
 class Path:
     """A client, a virtual service and its only real server; `link` is the number of the server's network.
 
-    `local`: the service's local address, for FullNAT.
+    `local`: the service's local address, for FullNAT. `mark`: that of a service found by it; `virtual` and its port are
+    then what the packet is for. A server port of 0 is the packet's own.
     """
 
     client: str
@@ -47,9 +48,12 @@ class Path:
     method: Method = Method.NAT
     tunnel: Tunnel = NO_TUNNEL
     local: str = ""
+    mark: int = 0
 
     @property
     def key(self) -> ServiceKey:
+        if self.mark:
+            return ServiceKey.marked(self.mark, Address.parse(self.virtual).family)
         return ServiceKey.at(self.protocol, Address.parse(self.virtual), self.virtual_port)
 
     @property
@@ -111,7 +115,12 @@ class Flow:
         path = self.path
         if not path.is_translated:
             return path.client, self.port, path.virtual, path.virtual_port
-        return path.local or path.client, self.local_port or self.port, path.server, path.server_port
+        return (
+            path.local or path.client,
+            self.local_port or self.port,
+            path.server,
+            path.server_port or path.virtual_port,
+        )
 
     def request(self, shape: Shape) -> bytes:
         """From the client, as the director receives it."""

@@ -151,9 +151,12 @@ class Rig:
         self._ports += 1
         return 1024 + self._ports % 64000
 
-    def run(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> Run:
-        """Run the hook's program on a frame that comes in from a link; from `lo` also for clients on the director."""
-        return self._counted(lambda: self.run_uncounted(hook, frame, link, gso_size))
+    def run(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0, mark: int = 0) -> Run:
+        """Run the hook's program on a frame that comes in from a link; from `lo` also for clients on the director.
+
+        `mark`: in TC, that of somebody before us.
+        """
+        return self._counted(lambda: self.run_uncounted(hook, frame, link, gso_size, mark))
 
     def run_held(self, frame: bytes, link: str, waited: int) -> Run:
         """Run TC's program on a frame from a link that was held, for so many ms of 2^20 ns, and leaves the siding."""
@@ -176,11 +179,13 @@ class Rig:
         mark = self._indexes[link] | is_rest << _SINCE_SHIFT
         return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, wait, wait, 0)))
 
-    def run_uncounted(self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0) -> tuple[Action, bytes]:
+    def run_uncounted(
+        self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0, mark: int = 0
+    ) -> tuple[Action, bytes]:
         """As run(), without looking at the counters: for long series."""
         index = self._indexes[link]
         if hook is Hook.TC:
-            context = _SK_BUFF.pack(0, index, index, gso_size)
+            context = _SK_BUFF.pack(mark, index, index, gso_size)
         else:
             context = _XDP_MD.pack(0, len(frame), 0, index, 0, 0) if link != "lo" else b""
         return self._run(hook, frame, context)

@@ -189,6 +189,13 @@ static __always_inline int hook_readmit(hook_ctx *ctx, const struct packet *pkt)
 	return XDP_PASS;
 }
 
+/* Before XDP nobody marks. */
+static __always_inline __u32 hook_mark(hook_ctx *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
 static __always_inline void hook_set_mark(hook_ctx *ctx, __u32 mark)
 {
 	(void)ctx, (void)mark;

@@ -234,9 +234,10 @@ static __noinline struct conn *conn_find_reply(struct packet *pkt)
 }
 
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
-static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, enum verdict *verdict)
+static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+					     enum verdict *verdict)
 {
-	struct service *service = service_find(pkt);
+	struct service *service = service_find(pkt, hook_mark(ctx), settings);
 	struct handshake handshake = {};
 	struct server *server;
 	struct conn *conn;

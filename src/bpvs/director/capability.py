@@ -8,6 +8,7 @@ from bpvs.kernel import _abi
 from bpvs.model import (
     Address,
     Check,
+    Family,
     InvalidServer,
     Method,
     NoRoom,
@@ -103,8 +104,6 @@ class Capability(Check):
 
 
 def _check_service(service: VirtualService) -> None:
-    if service.key.fwmark:
-        raise NotBuilt("firewall-mark services (-f) are not built yet: use -t or -u")
     if service.persistence is not None or service.engine:
         raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
     if service.ops:
@@ -122,6 +121,4 @@ def _check_server(service: VirtualService, server: RealServer) -> None:
 
 def _crosses(service: VirtualService, server: RealServer) -> bool:
     """Whether the server may have the other family: in a tunnel, or as an IPv4 server of FullNAT for IPv6 clients."""
-    return server.method is Method.TUNNEL or (
-        server.method is Method.FULLNAT and service.key.address is not None and service.key.address.is_ipv6
-    )
+    return server.method is Method.TUNNEL or (server.method is Method.FULLNAT and service.key.family is Family.IPV6)
