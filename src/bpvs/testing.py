@@ -10,6 +10,7 @@ from bpvs.model import (
     Address,
     Check,
     Connection,
+    Counters,
     Family,
     InvalidLocal,
     InvalidServer,
@@ -19,6 +20,7 @@ from bpvs.model import (
     ServiceStatus,
     Table,
     Timeouts,
+    Totals,
     UnknownScheduler,
     VirtualService,
 )
@@ -32,8 +34,9 @@ class MemoryDirector:
     """Holds a table in memory and refuses what IPVS on Linux 6.1 would; everything else is as the caller sets it.
 
     `broadcasts` holds the broadcast addresses that a routing table would know, which are no servers. `statuses`,
-    `entries` and `limits` are what `status()`, `connections()` and `timeouts()` answer. `published` counts
-    the changes that came through. `check` replaces the rules of IPVS, for example by those of a real data plane.
+    `sums`, `cpus`, `entries` and `limits` are what `status()`, `totals()`, `cpu_counters()`, `connections()` and
+    `timeouts()` answer. `published` counts the changes that came through. `check` replaces the rules of IPVS, for
+    example by those of a real data plane.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -41,6 +44,8 @@ class MemoryDirector:
         self._check = check
         self.broadcasts: set[Address] = set()
         self.statuses: Mapping[ServiceKey, ServiceStatus] = {}
+        self.sums = Totals()
+        self.cpus: list[Counters] = []
         self.entries: list[Connection] = []
         self.limits = Timeouts()
         self.published = 0
@@ -66,6 +71,8 @@ class MemoryDirector:
         gone = pending.fresh | pending.zeroed | {key for key in pending.dirty if not pending.has(key)}
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept
+        if pending.zeroed_all:
+            self.sums = Totals()
 
     def rehearse(self) -> AbstractContextManager[Table]:
         """A copy to change, under the same rules, that replaces nothing."""
@@ -78,6 +85,14 @@ class MemoryDirector:
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """The statuses that were set."""
         return self.statuses
+
+    def totals(self) -> Totals:
+        """The totals that were set."""
+        return self.sums
+
+    def cpu_counters(self) -> list[Counters]:
+        """The CPUs' counters that were set."""
+        return self.cpus
 
     def connections(self) -> Iterator[Connection]:
         """The entries that were set."""

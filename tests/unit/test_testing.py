@@ -12,6 +12,7 @@ from bpvs.model import (
     RealServer,
     ServiceKey,
     ServiceStatus,
+    Totals,
     UnknownScheduler,
     VirtualService,
 )
@@ -50,6 +51,19 @@ def test_counters_of_what_is_new_or_zeroed_are_forgotten() -> None:
     with director.change() as table:
         table.zero(KEY)
     assert KEY not in director.status()
+
+
+def test_totals_are_zeroed_with_everything_only() -> None:
+    director = MemoryDirector()
+    with director.change() as table:
+        table.add_service(VirtualService(KEY))
+    director.sums = Totals(Counters(5))
+    with director.change() as table:
+        table.zero(KEY)
+    assert director.totals() == Totals(Counters(5))
+    with director.change() as table:
+        table.zero(None)
+    assert director.totals() == Totals()
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0", "224.0.0.5", "255.255.255.255", "10.0.0.255", "::", "ff02::1", "fe80::1"])

@@ -13,6 +13,7 @@
 enum limits {
 	ABI_VERSION = 3,
 	MAX_SERVICES = 4096,   /* rows of `services`, row 0 unused */
+	TOTAL_ROW = 0,         /* of `service_rates`: all services together */
 	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
 	MAX_SERVERS = 65536,   /* rows of `servers`, shared by all plans */
 	MAX_LOCALS = 65536,    /* rows of `locals`, shared by all plans */
@@ -406,7 +407,6 @@ struct settings {
 	__u32 marked_ipv6;
 	__u32 reserved;
 	struct vs vs;
-	struct counters left; /* what servers that are gone had counted */
 	struct counters zero; /* what `ipvsadm -Z` takes off the totals */
 };
 

@@ -5,7 +5,8 @@
  *	connections, packets:	e += ((d << 9) - e) >> 2	shown as (e + 511) >> 10
  *	bytes:			e += ((d << 4) - e) >> 2	shown as (e + 15) >> 5
  *
- * A service's increase is the sum of its servers'. Servers take turns in PHASES groups, services go with the last one.
+ * A service's increase is the sum of its servers'; row 0 stands for the whole instance, whose increase is the sum of all
+ * rows', also of servers that are gone since. Servers take turns in PHASES groups, services go with the last one.
  */
 #ifndef BPVS_ESTIMATE_H
 #define BPVS_ESTIMATE_H
@@ -73,25 +74,53 @@ static __always_inline void counters_take(struct counters *from, const struct co
 	from->out_bytes -= what->out_bytes;
 }
 
+static __always_inline __u64 later(__u64 one, __u64 other)
+{
+	return one > other ? one : other;
+}
+
+/* A display that was set to zero since the last tick begins there; so does a row's new server. */
+static __always_inline void counters_begin(struct counters *last, const struct counters *zero)
+{
+	last->connections = later(last->connections, zero->connections);
+	last->in_packets = later(last->in_packets, zero->in_packets);
+	last->out_packets = later(last->out_packets, zero->out_packets);
+	last->in_bytes = later(last->in_bytes, zero->in_bytes);
+	last->out_bytes = later(last->out_bytes, zero->out_bytes);
+}
+
+/* Adds an increase to a row of `service_rates`, for its own turn. */
+static __always_inline void service_gains(__u32 row, const struct counters *increase)
+{
+	struct rates *rates = bpf_map_lookup_elem(&service_rates, &row);
+
+	if (rates)
+		counters_add(&rates->last, increase);
+}
+
 static long estimate_dest(__u32 index, __u32 *phase)
 {
 	__u32 row = index * PHASES + *phase;
 	struct sum sum = { .dest = row };
 	struct dest *dest = bpf_map_lookup_elem(&dests, &row);
 	struct rates *rates = bpf_map_lookup_elem(&dest_rates, &row);
-	struct rates *service;
 	struct counters increase;
 
-	if (!dest || !rates || !(dest->flags & DEST_LISTED))
+	if (!dest || !rates || !(dest->flags & DEST_USED))
 		return 0;
 	bpf_loop(MAX_CPUS, sum_step, &sum, 0);
 	increase = sum.total;
 	counters_take(&increase, &rates->last);
+	service_gains(TOTAL_ROW, &increase);
+
+	counters_begin(&rates->last, &dest->zero);
+	increase = sum.total;
+	counters_take(&increase, &rates->last);
 	rates->last = sum.total;
-	averages_move(&rates->average, &increase);
-	service = bpf_map_lookup_elem(&service_rates, &dest->service);
-	if (service)
-		counters_add(&service->last, &increase);
+	if (!(dest->flags & DEST_ORPHAN))
+		service_gains(dest->service, &increase);
+	if (dest->flags & DEST_LISTED)
+		averages_move(&rates->average, &increase);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ struct {
 
 /*
  * Counters of each real server and the next hop toward it. Data path writes, once a packet; listings and the estimator
- * read the counters, the control path clears both.
+ * read the counters, the control path clears the hop when another server gets the row.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -119,7 +119,7 @@ struct {
 	__type(value, struct lane);
 } traffic SEC(".maps");
 
-/* Rates of the real servers and of the services. The housekeeper writes, listings read, `-Z` clears. */
+/* Rates of the real servers and of the services, in row 0 of all together. The housekeeper writes, listings read, `-Z` clears. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

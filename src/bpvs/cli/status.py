@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from bpvs.cli.style import Style, style_for
 from bpvs.director import Director, Overview
+from bpvs.model import Counters, Rates
 
 NOT_LOADED = 3  # the exit code that systemctl and init scripts give for "not running"
 # What became of packets that were not forwarded, by the beginning of their verdicts' names.
@@ -46,6 +47,8 @@ def describe(director: Director, style: Style) -> str:
         ("table", f"{_count(overview.services, 'service')}, {_count(overview.servers, 'real server')}"),
         ("connections", f"{overview.connections} of at most {overview.connections_limit}"),
         *([("tunnels", f"from {', '.join(overview.tunnel_sources)}")] if overview.tunnel_sources else ()),
+        ("forwarded", _traffic(overview.counters)),
+        ("per second", _traffic(overview.rates)),
         *_packets(overview),
     ]
     width = max(len(subject) for subject, _ in lines)
@@ -54,6 +57,11 @@ def describe(director: Director, style: Style) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _traffic(counts: Counters | Rates) -> str:
+    packets = f"{_count(counts.in_packets, 'packet')} ({counts.in_bytes} bytes) in"
+    return f"{_count(counts.connections, 'connection')}, {packets}, {counts.out_packets} ({counts.out_bytes}) out"
 
 
 def _packets(overview: Overview) -> list[tuple[str, str]]:

@@ -14,7 +14,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
-from bpvs.model import KEEP_TIMEOUTS, Connection, DirectorError, Family, ServiceKey, ServiceStatus, Table, Timeouts
+from bpvs.model import (
+    KEEP_TIMEOUTS,
+    Connection,
+    Counters,
+    DirectorError,
+    Family,
+    Rates,
+    ServiceKey,
+    ServiceStatus,
+    Table,
+    Timeouts,
+    Totals,
+)
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
@@ -29,7 +41,10 @@ __all__ = ["Change", "Director", "Overview"]
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """A loaded instance: where it is pinned and attached, how much it holds, packets not forwarded by verdict."""
+    """A loaded instance: where it is pinned and attached, how much it holds, what it counted.
+
+    `verdicts`: packets not forwarded, by the name of enum verdict.
+    """
 
     cookie: int
     folder: str
@@ -39,6 +54,8 @@ class Overview:
     connections: int
     connections_limit: int
     tunnel_sources: tuple[str, ...]
+    counters: Counters
+    rates: Rates
     verdicts: dict[str, int]
 
 
@@ -96,6 +113,24 @@ class Director:
 
         return read_status(instance)
 
+    def totals(self) -> Totals:
+        """Counters and rates of all services together, also of those that are gone; `zero(None)` sets them to zero."""
+        instance = self.instance()
+        if instance is None:
+            return Totals()
+        from bpvs.director.totals import read_totals
+
+        return read_totals(instance)
+
+    def cpu_counters(self) -> list[Counters]:
+        """What each possible CPU counted since the data plane was loaded, by number; empty if it is not."""
+        instance = self.instance()
+        if instance is None:
+            return []
+        from bpvs.director.totals import read_cpus
+
+        return read_cpus(instance)
+
     def connections(self) -> Iterator[Connection]:
         """The connections, in no particular order."""
         from bpvs.director.connections import read_connections
@@ -138,7 +173,7 @@ class Director:
         instance = self._settled()
         if instance is None:
             return None
-        table = self.table()
+        table, totals = self.table(), self.totals()
         counts = [(one.active, one.inactive) for service in self.status().values() for one in service.servers.values()]
         return Overview(
             self.cookie,
@@ -149,6 +184,8 @@ class Director:
             sum(map(sum, counts)),
             instance.conns.count,
             tuple(map(str, spread.read(instance))),
+            totals.counters,
+            totals.rates,
             self.verdicts(),
         )
 

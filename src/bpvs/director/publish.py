@@ -19,6 +19,7 @@ from bpvs.director.identity import pack_head, pack_key, protocols
 from bpvs.director.plans import plan_fields
 from bpvs.director.rooms import Rooms
 from bpvs.director.rows import PLAN_AT, Row, pack_counters, read_rows, wrap
+from bpvs.director.totals import zero_totals
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
@@ -252,6 +253,8 @@ def _left(rooms: Rooms, dests: list[int], before: Row | None) -> Counters:
 def _zero(instance: Instance, table: Table) -> None:
     if not (table.zeroed or table.zeroed_all):
         return
+    if table.zeroed_all:
+        zero_totals(instance)
     traffic = instance.traffic
     for key, row in read_rows(instance).items():
         if not table.zeroed_all and key not in table.zeroed:

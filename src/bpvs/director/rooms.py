@@ -16,7 +16,7 @@ from bpvs.model import Counters, DirectorError, Method, RealServer, ServiceKey
 
 _TUNNEL_AT = _abi.DEST.offset("tunnel")
 _SOURCE_SIZE = _abi.ADDRESS.size
-_DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service")
+_DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service", "zero")
 
 _Identity = tuple[Virtual, bytes, int]  # service, address, port
 
@@ -39,6 +39,7 @@ class Rooms:
         )
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
+        self._former: dict[int, list[int]] = {}  # the same by service
         self._untouched: set[int] = set()
         self._used: list[int] = []
         self._idle: list[int] = []
@@ -50,9 +51,10 @@ class Rooms:
         self._known.pop(row.row, None)
         self._listed.difference_update(row.dests)
         for server, dest in zip(row.servers, row.dests, strict=True):
+            self._removed[_identity(row.service.key, server)] = dest
+        for dest in (*row.dests, *self._former.pop(row.row, ())):
             flags = self._instance.dests.load(dest, "flags")
             self._instance.dests.store(dest, "flags", flags | _abi.DEST_ORPHAN)
-            self._removed[_identity(row.service.key, server)] = dest
 
     def service_row(self) -> int:
         """A row of `services`: one that was free before this change began, or was never used, or else became free."""
@@ -133,12 +135,12 @@ class Rooms:
             dests.store(dest, "overloaded", 0)
 
     def clean(self) -> None:
-        """Clear the counters of rows that served other servers before; to be called before a plan shows them."""
-        self._traffic.clear(self._used)
+        """Forget the ways to servers that had a row before; to be called before a plan shows it."""
+        self._traffic.forget(self._used)
         self._used.clear()
 
     def traffic(self, dest: int) -> Counters:
-        """What a real server counted since its row was first used."""
+        """What was counted in a row since it was first used."""
         if dest in self._untouched:
             return Counters()
         return Counters(*self._traffic.sum(dest))
@@ -146,13 +148,17 @@ class Rooms:
     def _scan_dests(self) -> None:
         """Sort the rows that no plan lists into those with connections left and those without."""
         high = self._settings.load(0, "dest_high")
-        fields = ("address", "virtual", "port", "virtual_port", "protocol", "flags", "active", "inactive", "persistent")
+        fields = (
+            *("address", "virtual", "port", "virtual_port", "protocol", "flags", "service"),
+            *("active", "inactive", "persistent"),
+        )
         for dest, row in enumerate(self._instance.dests.rows(0, high, *fields)):
-            address, virtual, port, virtual_port, protocol, flags, *counts = row
+            address, virtual, port, virtual_port, protocol, flags, service, *counts = row
             if dest == 0 or dest in self._listed:
                 continue
             if flags & _abi.DEST_USED and any(counts):
                 self._removed[(virtual, ntohs(virtual_port), protocol), address, ntohs(port)] = dest
+                self._former.setdefault(service, []).append(dest)
             else:
                 self._idle.append(dest)
 
@@ -182,18 +188,20 @@ class Rooms:
             dest,
             _DEST.pack(
                 *(server.address.mapped, virtual, htons(server.port), htons(virtual_port)),
-                *(protocol, key.family, _abi.DEST_USED, service),
+                *(protocol, key.family, _abi.DEST_USED, service, pack_counters(self.traffic(dest))),
             ),
         )
-        if dest in self._untouched:
-            return
-        self._used.append(dest)
-        self._untouched.add(dest)
-        self._instance.dest_rates.write(dest, bytes(_abi.RATES.size))
+        if dest not in self._untouched:
+            self._used.append(dest)
+            self._forget_rates(dest)
 
     def _forget_counters(self, dest: int) -> None:
         """Another service lists the server now: its display starts at zero, its connections stay."""
         self._instance.dests.write(dest, pack_counters(self.traffic(dest)), _abi.DEST.offset("zero"))
+        self._forget_rates(dest)
+
+    def _forget_rates(self, dest: int) -> None:
+        self._instance.dest_rates.write(dest, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
 
 
 def _server_key(server: RealServer) -> ServerKey:

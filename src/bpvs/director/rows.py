@@ -159,7 +159,7 @@ def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
         flags, active, inactive, persistent, zero = dests[dest]
         counters = wrap(traffic[dest] - Counters(*COUNTERS.unpack(zero)))
         is_local = bool(flags & _abi.DEST_LOCAL)
-        average = _rates(rates[dest][0])
+        average = rates_of(rates[dest][0])
         return ServerStatus(_signed(active), _signed(inactive), _signed(persistent), counters, average, is_local)
 
     return {key: _service_status(instance, row, traffic, server) for key, row in rows.items()}
@@ -175,7 +175,7 @@ def _service_status(
         (listed.address, listed.port): server(dest) for listed, dest in zip(row.servers, row.dests, strict=True)
     }
     (average,) = instance.service_rates.read(row.row, "average")
-    return ServiceStatus(wrap(total - row.zero), _rates(average), servers, _locals_status(instance, row))
+    return ServiceStatus(wrap(total - row.zero), rates_of(average), servers, _locals_status(instance, row))
 
 
 def _locals_status(instance: Instance, row: Row) -> dict[Address, LocalStatus]:
@@ -193,7 +193,8 @@ def _signed(count: int) -> int:
     return 0 if count >> 31 else count
 
 
-def _rates(average: bytes) -> Rates:
+def rates_of(average: bytes) -> Rates:
+    """What is shown of the estimator's averages."""
     connections, in_packets, out_packets, in_bytes, out_bytes = COUNTERS.unpack(average)
     return Rates(
         (connections + _PACKETS_HALF) >> _PACKETS_SHIFT,

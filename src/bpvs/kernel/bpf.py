@@ -153,10 +153,10 @@ def lookup_array(fd: int, count: int, value_size: int) -> bytes:
     return values.raw
 
 
-def update_array(fd: int, rows: Sequence[int], value: bytes) -> None:
-    """Set some rows of an array map (also per-CPU) to the same value in one call; OSError."""
+def update_array(fd: int, rows: Sequence[int], content: bytes) -> None:
+    """Set some rows of an array map (also per-CPU) to the values in `content` in one call; OSError."""
     indexes = _buffer(struct.pack(f"={len(rows)}I", *rows))
-    values = _buffer(value * len(rows))
+    values = _buffer(content)
     call(_MAP_UPDATE_BATCH, _BATCH.pack(0, 0, _address(indexes), _address(values), len(rows), fd, 0, 0))
 
 

@@ -151,7 +151,7 @@ class Instance:
 
     @property
     def traffic(self) -> PerCpuArray:
-        """struct lane of each real server: its counters; the hop is only cleared with them."""
+        """struct lane of each real server: its counters; the hop is only cleared."""
         return PerCpuArray(self._descriptor("traffic"), _abi.COUNTERS.size // 8)
 
     @property

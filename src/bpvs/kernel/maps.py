@@ -107,7 +107,7 @@ class HashMap:
 class PerCpuArray:
     """An array with one struct for each possible CPU, which begins with 64-bit counters; read as sums.
 
-    `counters`: how many, 0 for a struct of nothing else.
+    `counters`: how many, 0 for a struct of nothing else. They only grow.
     """
 
     def __init__(self, fd: int, counters: int = 0) -> None:
@@ -125,12 +125,27 @@ class PerCpuArray:
 
     def sum(self, row: int) -> tuple[int, ...]:
         """The fields of one row, summed over the CPUs."""
-        return self._sum(bpf.lookup(self._fd, struct.pack("=I", row), self._size) or bytes(self._size), 0)
+        return self._sum(self._row(row), 0)
 
-    def clear(self, rows: Sequence[int]) -> None:
-        """Set rows to zero on all CPUs; counts of packets in flight may survive."""
+    def by_cpu(self, count: int) -> list[tuple[int, ...]]:
+        """The fields of each CPU, summed over rows 0 to count - 1."""
+        words = memoryview(bpf.lookup_array(self._fd, count, self._size)).cast("Q")
+        row = self._stride * self._cpus
+        starts = range(0, row, self._stride)
+        return [tuple(sum(words[start + field :: row]) for field in range(self._fields)) for start in starts]
+
+    def forget(self, rows: Sequence[int]) -> None:
+        """Set all but the counters to zero in rows that nobody counts in meanwhile."""
+        kept = self._fields * 8
         for first in range(0, len(rows), _BATCH_ROWS):
-            bpf.update_array(self._fd, rows[first : first + _BATCH_ROWS], bytes(self._size))
+            batch = rows[first : first + _BATCH_ROWS]
+            content = bytearray(b"".join(map(self._row, batch)))
+            for at in range(0, len(content), self._stride * 8):
+                content[at + kept : at + self._stride * 8] = bytes(self._stride * 8 - kept)
+            bpf.update_array(self._fd, batch, bytes(content))
+
+    def _row(self, row: int) -> bytes:
+        return bpf.lookup(self._fd, struct.pack("=I", row), self._size) or bytes(self._size)
 
     def _sum(self, values: bytes, at: int) -> tuple[int, ...]:
         words = struct.unpack_from(f"={self._size // 8}Q", values, at)

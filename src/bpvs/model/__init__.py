@@ -6,7 +6,7 @@ from __future__ import annotations
 from bpvs.model.address import Address, Family
 from bpvs.model.check import Check
 from bpvs.model.connection import KEEP_TIMEOUTS, MAX_TIMEOUT, Connection, Timeouts
-from bpvs.model.counters import Counters, LocalStatus, Rates, ServerStatus, ServiceStatus
+from bpvs.model.counters import Counters, LocalStatus, Rates, ServerStatus, ServiceStatus, Totals
 from bpvs.model.errors import (
     BpvsError,
     DirectorError,
@@ -70,6 +70,7 @@ __all__ = [
     "Table",
     "TableError",
     "Timeouts",
+    "Totals",
     "Tunnel",
     "TunnelChecksum",
     "TunnelType",

@@ -55,6 +55,14 @@ NO_RATES = Rates()
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything together that a director counted, also for services and servers that are gone."""
+
+    counters: Counters = NO_COUNTERS
+    rates: Rates = NO_RATES
+
+
+@dataclass(frozen=True, slots=True)
 class ServerStatus:
     """One server's connections in force (active, inactive, persistence templates) and its counters.
 
