@@ -24,6 +24,7 @@ from bpvs.model import (
     UnknownScheduler,
     VirtualService,
 )
+from bpvs.model.sysctls import default_sysctls, fixed_sysctls
 from bpvs.text.names import PROTOCOL_NAMES, Resolver
 
 SCHEDULERS = frozenset(("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "sed", "nq", "fo", "ovf", "mh", "none"))
@@ -34,9 +35,9 @@ class MemoryDirector:
     """Holds a table in memory and refuses what IPVS on Linux 6.1 would; everything else is as the caller sets it.
 
     `broadcasts` holds the broadcast addresses that a routing table would know, which are no servers. `statuses`,
-    `sums`, `cpus`, `entries` and `limits` are what `status()`, `totals()`, `cpu_counters()`, `connections()` and
-    `timeouts()` answer. `published` counts the changes that came through. `check` replaces the rules of IPVS, for
-    example by those of a real data plane.
+    `sums`, `cpus`, `entries`, `limits` and `settings` are what `status()`, `totals()`, `cpu_counters()`,
+    `connections()`, `timeouts()` and `sysctls()` answer. `published` counts the changes that came through. `check`
+    replaces the rules of IPVS, for example by those of a real data plane.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -48,6 +49,7 @@ class MemoryDirector:
         self.cpus: list[Counters] = []
         self.entries: list[Connection] = []
         self.limits = Timeouts()
+        self.settings = default_sysctls() | fixed_sysctls()
         self.published = 0
 
     def table(self) -> Table:
@@ -68,6 +70,7 @@ class MemoryDirector:
         self._table = pending
         self.published += 1
         self.limits = pending.timeouts.over(self.limits)
+        self.settings |= pending.sysctls
         gone = pending.fresh | pending.zeroed | {key for key in pending.dirty if not pending.has(key)}
         kept = {} if pending.zeroed_all else {key: s for key, s in self.statuses.items() if key not in gone}
         self.statuses = kept
@@ -97,6 +100,10 @@ class MemoryDirector:
     def connections(self) -> Iterator[Connection]:
         """The entries that were set."""
         return iter(self.entries)
+
+    def sysctls(self) -> Mapping[str, int]:
+        """The settings as they were set, IPVS's defaults before."""
+        return self.settings
 
     def timeouts(self) -> Timeouts:
         """The timeouts that were set."""

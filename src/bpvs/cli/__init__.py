@@ -21,6 +21,7 @@ class Verb:
 VERBS = {
     "up": Verb("bpvs.cli.up", "load the data plane and attach it to this namespace's interfaces"),
     "down": Verb("bpvs.cli.down", "detach and unload it; nothing of ours stays behind"),
+    "sysctl": Verb("bpvs.cli.sysctl", "IPVS's settings, net.ipv4.vs.*: show and change them"),
     "status": Verb("bpvs.cli.status", "what is loaded and where it is attached"),
     "realserver": Verb("bpvs.cli.realserver", "virtual addresses, tunnel ends and TOA on a machine behind a director"),
     "doctor": Verb("bpvs.cli.doctor", "what this host offers and lacks, each with the fix"),

@@ -153,6 +153,25 @@ class Director:
         with self.change() as table:
             table.set_timeouts(timeouts)
 
+    def sysctls(self) -> dict[str, int]:
+        """IPVS's settings, net.ipv4.vs.*, by name; of those that cannot change too, where they mean something.
+
+        drop_entry, drop_packet and secure_tcp are 2 instead of 1 while connections are short, as in IPVS.
+        """
+        from bpvs.model.sysctls import default_sysctls, fixed_sysctls
+
+        instance = self.instance()
+        if instance is None:
+            return default_sysctls() | fixed_sysctls()
+        from bpvs.director.sysctls import read_sysctls
+
+        return read_sysctls(instance) | fixed_sysctls()
+
+    def set_sysctls(self, values: Mapping[str, int]) -> None:
+        """Change settings by name, all or none; InvalidSysctl. They last until the data plane is unloaded."""
+        with self.change() as table:
+            table.set_sysctls(values)
+
     def verdicts(self) -> dict[str, int]:
         """Packets that were not forwarded, by the name of enum verdict."""
         instance = self.instance()
@@ -331,7 +350,7 @@ class Change:
         instance = self._instance
         if instance is not None:
             attach_new(instance)
-        elif table.dirty or table.timeouts != KEEP_TIMEOUTS:
+        elif table.dirty or table.timeouts != KEEP_TIMEOUTS or table.sysctls:
             instance = self._director.up_locked(None, "auto", None)
         else:
             return
@@ -340,6 +359,10 @@ class Change:
             from bpvs.director.connections import write_timeouts
 
             write_timeouts(instance, table.timeouts)
+        if table.sysctls:
+            from bpvs.director.sysctls import write_sysctls
+
+            write_sysctls(instance, table.sysctls)
         attach_egress(instance)
 
     def _lock(self) -> Instance | None:

@@ -20,6 +20,7 @@ Usage:
   {program} -P|Q virtual-service -z local-address
   {program} -G [virtual-service] [-n] [--json]
   {program} --set tcp tcpfin udp
+  {program} --sysctl vs.name=value
   {program} --start-daemon {{master|backup}} [daemon-options]
   {program} --stop-daemon {{master|backup}}
   {program} -h
@@ -41,6 +42,7 @@ Each has a long form, and most have a short one.
   --del-laddr       -Q        take a local address away
   --get-laddr       -G        show local addresses, with the ports in use
   --set tcp tcpfin udp        change timeouts, in seconds; 0 keeps one
+  --sysctl vs.name=value      change a setting (net.ipv4.vs.*); `bpvs sysctl` lists them
   --start-daemon              start to synchronise connections (not built yet)
   --stop-daemon               stop to synchronise connections (not built yet)
   --help            -h        show this text

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
         def connections(self) -> Iterator[Connection]:
             """The entries of the connection table."""
 
+        def sysctls(self) -> Mapping[str, int]:
+            """The settings in force."""
+
         def timeouts(self) -> Timeouts:
             """The timeouts in force."""
 

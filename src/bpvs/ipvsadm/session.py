@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpvs.model import BpvsError, NoSuchService, NotBuilt, Table
+from bpvs.model import BpvsError, NoSuchService, NotBuilt, ServiceKey, Table
 from bpvs.text.errors import NotListed, UsageError
 
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
@@ -68,7 +68,8 @@ class Session:
             return
         from bpvs.text.changes import change_lines
 
-        lines = change_lines(command, table, table.timeouts.over(director.timeouts()))
+        sysctls = {**director.sysctls(), **table.sysctls}
+        lines = change_lines(command, table, table.timeouts.over(director.timeouts()), sysctls)
         apply(command, table)
         self.stdout.writelines(f"{line}\n" for line in lines)
 
@@ -100,23 +101,30 @@ def changing(director: DirectorPort, is_rehearsal: bool) -> AbstractContextManag
 
 def apply(command: Command, table: Table) -> None:
     """Carry out a command that changes the table; TableError or NotBuilt if it refuses."""
-    key, service, server = command.key, command.service, command.server
+    key = command.key
     if command.name == "clear":
         table.clear()
+    elif command.sysctl is not None:
+        table.set_sysctls(dict([command.sysctl]))
     elif command.timeouts is not None:
         table.set_timeouts(command.timeouts)
     elif command.name == "zero":
         table.zero(key)
-    elif service is not None:
+    elif key is not None:
+        _apply_to_service(command, key, table)
+
+
+def _apply_to_service(command: Command, key: ServiceKey, table: Table) -> None:
+    service, server = command.service, command.server
+    if service is not None:
         (table.add_service if command.name == "add-service" else table.edit_service)(service)
-    elif key is not None and command.local is not None:
+    elif command.local is not None:
         (table.add_local if command.name == "add-laddr" else table.delete_local)(key, command.local)
-    elif key is not None and server is None:
+    elif server is None:
         table.delete_service(key)
-    elif key is not None and server is not None:
-        if command.name == "add-server":
-            table.add_server(key, server)
-        elif command.name == "edit-server":
-            table.edit_server(key, server)
-        else:
-            table.delete_server(key, server.address, server.port)
+    elif command.name == "add-server":
+        table.add_server(key, server)
+    elif command.name == "edit-server":
+        table.edit_server(key, server)
+    else:
+        table.delete_server(key, server.address, server.port)

@@ -35,7 +35,7 @@ def show(command: Command, director: DirectorPort, pending: Table | None, resolv
         return
     names = EndpointPrinter(None if "numeric" in command.given else resolver)
     if command.name == "save":
-        _save(command, table(), names, stdout)
+        _save(command, director, pending, names, stdout)
     elif command.name == "get-laddr":
         _locals(command, director, table(), names, stdout)
     elif "connection" in command.given:
@@ -68,9 +68,14 @@ def content_of(
     return content()
 
 
-def _save(command: Command, table: Table, names: EndpointPrinter, stdout: TextIO) -> None:
+def _save(
+    command: Command, director: DirectorPort, pending: Table | None, names: EndpointPrinter, stdout: TextIO
+) -> None:
     from bpvs.text.save import save_lines
+    from bpvs.text.sysctls import sysctl_lines
 
+    table = director.table() if pending is None else pending
+    stdout.writelines(sysctl_lines({**director.sysctls(), **table.sysctls}))
     stdout.writelines(save_lines(content_of(command, table), names))
 
 

@@ -57,8 +57,8 @@ _NO_DAEMON = "there is no daemon that synchronises connections"
 _FIXED_ROWS = (
     FixedSysctl("backup_only", 0, f"it rests while the backup daemon runs, and {_NO_DAEMON}"),
     FixedSysctl("conntrack", 0, "balanced packets never reach netfilter, which could track them"),
-    FixedSysctl("ignore_tunneled", 0, "what comes out of a tunnel device comes without Ethernet header and passes"),
-    FixedSysctl("snat_reroute", 1, "replies are routed once, when it is known from where they leave"),
+    FixedSysctl("ignore_tunneled", 0, "nothing tells the programs that a packet has come out of a tunnel"),
+    FixedSysctl("snat_reroute", 1, "replies are routed once, from the virtual address"),
     FixedSysctl("sync_persist_mode", None, _NO_DAEMON),
     FixedSysctl("sync_ports", None, _NO_DAEMON),
     FixedSysctl("sync_qlen_max", None, _NO_DAEMON),
@@ -77,6 +77,11 @@ def default_sysctls() -> dict[str, int]:
     return {name: sysctl.default for name, sysctl in SYSCTLS.items()}
 
 
+def fixed_sysctls() -> dict[str, int]:
+    """The value of each setting that has just one."""
+    return {name: fixed.value for name, fixed in FIXED_SYSCTLS.items() if fixed.value is not None}
+
+
 def sysctl_name(text: str) -> str:
     """The name in `drop_packet`, `vs.drop_packet` or `net.ipv4.vs.drop_packet`; InvalidSysctl if there is none such.
 
@@ -88,12 +93,17 @@ def sysctl_name(text: str) -> str:
     return name
 
 
-def check_sysctls(values: Mapping[str, int]) -> None:
-    """InvalidSysctl unless all of these, by plain name, can be set."""
+def refusal(name: str, value: str) -> InvalidSysctl:
+    """Why the setting cannot have that value."""
+    if name in FIXED_SYSCTLS:
+        return InvalidSysctl(f"vs.{name} cannot be set: {FIXED_SYSCTLS[name].reason}")
+    return InvalidSysctl(f"vs.{name} is 0 to {SYSCTLS[name].highest}, not {value}")
+
+
+def changeable(values: Mapping[str, int]) -> dict[str, int]:
+    """Those of the values, by plain name, that can change; InvalidSysctl if one of them cannot be set."""
     for name, value in values.items():
         fixed = FIXED_SYSCTLS.get(sysctl_name(name))
-        if fixed is not None:
-            if value != fixed.value:
-                raise InvalidSysctl(f"vs.{name} cannot be set: {fixed.reason}")
-        elif not 0 <= value <= SYSCTLS[name].highest:
-            raise InvalidSysctl(f"vs.{name} is 0 to {SYSCTLS[name].highest}, not {value}")
+        if value != fixed.value if fixed else not 0 <= value <= SYSCTLS[name].highest:
+            raise refusal(name, str(value))
+    return {name: value for name, value in values.items() if name in SYSCTLS}

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from bpvs.model.address import Address, Family
 from bpvs.model.check import Check
@@ -40,9 +40,9 @@ class Table:
 
     What has happened since construction: `dirty` holds the keys of services changed or deleted, `fresh` the keys of
     services that were added (also after a delete), whose counters therefore start at zero; `zeroed` and `zeroed_all`
-    say what `zero` asked for, `timeouts` what `set_timeouts` did (0: nothing). `journal` tells for each changed service
-    what happened, in order: ("add", server), ("edit", server), ("delete", server) or ("scheduler", None); schedulers
-    remember across changes by it.
+    say what `zero` asked for, `timeouts` what `set_timeouts` did (0: nothing), `sysctls` what `set_sysctls` did.
+    `journal` tells for each changed service what happened, in order: ("add", server), ("edit", server),
+    ("delete", server) or ("scheduler", None); schedulers remember across changes by it.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -57,6 +57,7 @@ class Table:
         self.zeroed_all = False
         self.timeouts = KEEP_TIMEOUTS
         self._server_count = 0
+        self.sysctls: dict[str, int] = {}
 
     @classmethod
     def of(cls, content: Iterable[Content], check: Check | None = None) -> Table:
@@ -160,6 +161,12 @@ class Table:
     def set_timeouts(self, timeouts: Timeouts) -> None:
         """Change the timeouts of connections; 0 keeps what is."""
         self.timeouts = timeouts.over(self.timeouts)
+
+    def set_sysctls(self, values: Mapping[str, int]) -> None:
+        """Change settings, by the names in `bpvs.model.sysctls`; InvalidSysctl, and then none of them."""
+        from bpvs.model.sysctls import changeable
+
+        self.sysctls.update(changeable(values))
 
     def add_server(self, key: ServiceKey, server: RealServer) -> None:
         """Put a server at the head of the service's list.

@@ -35,13 +35,15 @@ _NUMERIC = EndpointPrinter()
 Settings = Mapping[str, str]
 
 
-def change_lines(command: Command, table: Table, timeouts: Timeouts) -> list[str]:
-    """What the command changes in `table`, which it has not changed yet, and in the timeouts in force.
+def change_lines(command: Command, table: Table, timeouts: Timeouts, sysctls: Mapping[str, int]) -> list[str]:
+    """What the command changes in `table`, which it has not changed yet, in the timeouts and settings in force.
 
     For a command that the table will refuse the lines mean nothing.
     """
     if command.timeouts is not None:
         return _timeouts(timeouts, command.timeouts.over(timeouts))
+    if command.sysctl is not None:
+        return _sysctl(sysctls, *command.sysctl)
     if command.name == "clear":
         return [_delete(service.key, table) for service in sorted_services(table.services())]
     if command.name == "zero":
@@ -60,6 +62,10 @@ def change_lines(command: Command, table: Table, timeouts: Timeouts) -> list[str
 def _timeouts(old: Timeouts, new: Timeouts) -> list[str]:
     pairs = (("tcp", old.tcp, new.tcp), ("tcpfin", old.tcp_fin, new.tcp_fin), ("udp", old.udp, new.udp))
     return [f"set timeout {name}: {before} -> {after}" for name, before, after in pairs if before != after]
+
+
+def _sysctl(sysctls: Mapping[str, int], name: str, value: int) -> list[str]:
+    return [f"set vs.{name}: {sysctls[name]} -> {value}"] if sysctls[name] != value else []
 
 
 def _delete(key: ServiceKey, table: Table) -> str:

@@ -47,7 +47,8 @@ class Command:
 
     `name`: the command's long spelling. `given`: the options by the names that messages use. `service` is set for
     commands that change a service, `server` for those that change a server, `key` for all that name a service.
-    `local` is set for those that change a local address, `timeouts` for `--set`.
+    `local` is set for those that change a local address, `timeouts` for `--set`, `sysctl` for `--sysctl`: name and
+    value.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Command:
     timeouts: Timeouts | None = None
     daemon: Daemon | None = None
     local: Address | None = None
+    sysctl: tuple[str, int] | None = None
 
 
 def parse_command(words: list[str], program: str, resolver: Resolver) -> Command:
@@ -71,7 +73,7 @@ def parse_command(words: list[str], program: str, resolver: Resolver) -> Command
         return Command(name)
     scanner.short = options.short_spellings(name)
     draft = Draft(resolver)
-    state = _daemon_state(name, value)
+    argument = _argument(name, value)
     for option, value in steps:
         if option in options.COMMANDS:
             raise UsageError(f"invalid option `{scanner.word}'")
@@ -81,7 +83,7 @@ def parse_command(words: list[str], program: str, resolver: Resolver) -> Command
         raise UsageError(f"unexpected argument {scanner.leftovers[0]}")
     draft.flags = parse_flags(draft.flag_list, draft.scheduler or "wlc")
     options.check_combination(name, draft.given)
-    return _finish(name, draft, state, timeouts)
+    return _finish(name, draft, argument, timeouts)
 
 
 def restore_words(line: str) -> list[str]:
@@ -112,7 +114,8 @@ def _first(steps: Iterator[tuple[str, str | None]], program: str) -> tuple[str, 
     return name, value
 
 
-def _daemon_state(name: str, value: str | None) -> str:
+def _argument(name: str, value: str | None) -> str:
+    """What stands behind a command that wants one word; "" for the others."""
     if name == "start-daemon" and value not in ("master", "backup"):
         raise UsageError("illegal start-daemon parameter specified")
     if name == "stop-daemon" and value not in ("master", "backup"):
@@ -134,12 +137,16 @@ def _timeouts(leftovers: list[str]) -> Timeouts:
     return Timeouts(*numbers)
 
 
-def _finish(name: str, draft: Draft, state: str, timeouts: Timeouts | None) -> Command:
+def _finish(name: str, draft: Draft, argument: str, timeouts: Timeouts | None) -> Command:
     given = frozenset(draft.given)
+    if name == "sysctl":
+        from bpvs.text.sysctls import parse_assignment
+
+        return Command(name, given, sysctl=parse_assignment(argument))
     if name == "list":
         options.check_listing(draft.given)
     if name in ("start-daemon", "stop-daemon"):
-        daemon = Daemon(state, draft.interface, draft.syncid, draft.maxlen, draft.group, draft.mcast_port, draft.ttl)
+        daemon = Daemon(argument, draft.interface, draft.syncid, draft.maxlen, draft.group, draft.mcast_port, draft.ttl)
         return Command(name, given, daemon=daemon)
     key = draft.key() if "service-address" in given else None
     if name in ("add-service", "edit-service"):

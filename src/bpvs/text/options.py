@@ -2,8 +2,7 @@
 """The commands and options of ipvsadm 1.31 as tables: spellings, values, and which go together.
 
 What FullNAT and SYNPROXY need, which 1.31 does not have, is spelt as in the ipvsadm of Alibaba's LVS and of DPVS;
-`--json`, `--dry-run`
-and `--atomic` are our own.
+`--json`, `--dry-run`, `--atomic` and `--sysctl` are our own.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ _COMMANDS = (
     ("add-laddr", "P", NO_VALUE),
     ("del-laddr", "Q", NO_VALUE),
     ("get-laddr", "G", NO_VALUE),
+    ("sysctl", "", VALUE),
 )
 _OPTIONS = (
     ("tcp-service", "t", VALUE),
@@ -172,6 +172,7 @@ _RULES = {
     "add-laddr": ("service-address local-address", "dry-run", ""),
     "del-laddr": ("service-address local-address", "dry-run", ""),
     "get-laddr": ("", "numeric service-address json", ""),
+    "sysctl": ("", "dry-run", ""),
 }
 _SPOKEN = {"clear": "flush"}
 _TUNNEL_RULES = {

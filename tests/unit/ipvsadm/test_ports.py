@@ -6,7 +6,7 @@ import inspect
 from bpvs.director import Director
 from bpvs.testing import MemoryDirector
 
-METHODS = ("table", "change", "status", "connections", "timeouts")
+METHODS = ("table", "change", "status", "connections", "sysctls", "timeouts")
 
 
 def test_both_directors_offer_what_the_command_needs() -> None:

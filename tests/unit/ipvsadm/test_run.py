@@ -138,6 +138,37 @@ def test_no_daemon_starts_so_none_is_running() -> None:
     assert call("--stop-daemon backup", MemoryDirector()) == (255, "", "No daemon is running\n")
 
 
+def test_settings_are_saved_before_the_table_and_restored() -> None:
+    director = MemoryDirector()
+    lines = "--sysctl vs.drop_packet=3\n--sysctl vs.sloppy_tcp=1\n" + SAVED
+    assert call("-R", director, lines) == (0, "", "")
+    assert call("-S -n", director) == (0, lines, "")
+    assert call("--sysctl=vs.drop_packet=0", director) == (0, "", "")
+    assert call("-R", director, "--sysctl vs.sloppy_tcp=0\n-S -n\n") == (0, SAVED, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("--sysctl vs.drop_packet=4", (255, "", "vs.drop_packet is 0 to 3, not 4\n")),
+        ("--sysctl vs.drop", (255, "", "`vs.drop' is not NAME=VALUE\n")),
+        ("--sysctl", (255, "", "Try `ipvsadm -h' or 'ipvsadm --help' for more information.\n")),
+        ("--sysctl vs.drop_packet=1 -n", (2, "", "Illegal 'numeric' option with the 'sysctl' command\n")),
+    ],
+)
+def test_refusals_of_settings(line: str, answer: tuple[int, str, str]) -> None:
+    director = MemoryDirector()
+    assert call(line, director) == answer
+    assert director.published == 0
+
+
+def test_a_setting_that_restore_refuses_is_reported_and_the_next_line_follows() -> None:
+    director = MemoryDirector()
+    lines = "--sysctl vs.drop_packet=9\n--sysctl vs.sloppy_tcp=1\n"
+    assert call("-R", director, lines) == (0, "", "vs.drop_packet is 0 to 3, not 9\n")
+    assert call("-S -n", director)[1] == "--sysctl vs.sloppy_tcp=1\n"
+
+
 def test_timeouts_are_set_and_zero_keeps() -> None:
     director = MemoryDirector()
     assert call("--set 1 2 3", director) == (0, "", "")

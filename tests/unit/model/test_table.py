@@ -12,6 +12,7 @@ from bpvs.model import (
     Check,
     Family,
     InvalidLocal,
+    InvalidSysctl,
     LocalExists,
     Method,
     NoRoom,
@@ -308,3 +309,11 @@ def test_operations_do_not_slow_down_with_the_number_of_servers() -> None:
 
     # Quadratic work would take 256 times as long instead of 16 times; the best of three is nearly free of noise.
     assert min(seconds(16000) for _ in range(3)) < 100 * min(seconds(1000) for _ in range(3))
+
+
+def test_settings_change_together_or_not_at_all() -> None:
+    table = Table()
+    table.set_sysctls({"drop_packet": 3, "conntrack": 0})
+    with pytest.raises(InvalidSysctl):
+        table.set_sysctls({"sloppy_tcp": 1, "conntrack": 1})
+    assert table.sysctls == {"drop_packet": 3}

@@ -7,6 +7,7 @@ import pytest
 
 from bpvs.ipvsadm.session import apply
 from bpvs.model import Table, Timeouts
+from bpvs.model.sysctls import default_sysctls, fixed_sysctls
 from bpvs.text.changes import change_lines
 from bpvs.text.command import parse_command
 from bpvs.text.names import Resolver
@@ -26,7 +27,7 @@ def told(line: str) -> list[str]:
     for words in map(shlex.split, TABLE.splitlines()):
         apply(parse_command(words, "ipvsadm", Resolver()), table)
     command = parse_command(shlex.split(line), "ipvsadm", Resolver())
-    lines = change_lines(command, table, Timeouts())
+    lines = change_lines(command, table, Timeouts(), default_sysctls() | fixed_sysctls())
     apply(command, table)  # none of these is refused
     return lines
 
@@ -91,6 +92,7 @@ def told(line: str) -> list[str]:
         ("-Z -t 0.0.0.0:0", "zero counters of all services"),
         ("-Z -f 7 -6", "zero counters of mark 7 ipv6"),
         ("--set 0 60 0", "set timeout tcpfin: 120 -> 60"),
+        ("--sysctl vs.drop_packet=3", "set vs.drop_packet: 0 -> 3"),
     ],
 )
 def test_a_change_is_one_line(line: str, change: str) -> None:
@@ -108,3 +110,4 @@ def test_what_changes_more_or_nothing() -> None:
         "set timeout udp: 300 -> 3",
     ]
     assert told("--set 0 120 0") == []
+    assert told("--sysctl vs.conntrack=0") == []
