@@ -7,8 +7,8 @@ VERSION = "ipvsadm v1.31 2019/12/24 (compiled with popt and IPVS v1.2.1)\n"
 
 HELP = """\
 Usage:
-  {program} -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [--pe persistence_engine] [-b sched-flags]
-      [-j enable|disable]
+  {program} -A|E virtual-service [-s scheduler] [-p [timeout]] [-M netmask] [-o] [--pe persistence_engine]
+      [-b sched-flags] [-j enable|disable]
   {program} -D virtual-service
   {program} -C
   {program} -R [--atomic]
@@ -52,18 +52,18 @@ virtual-service:
   --tcp-service|-t  service-address   TCP at host[:port]
   --udp-service|-u  service-address   UDP at host[:port]
   --sctp-service    service-address   SCTP at host[:port]
-  --fwmark-service|-f fwmark          packets with this firewall mark, 1 or more (not built yet)
+  --fwmark-service|-f fwmark          packets with this firewall mark, 1 or more
 
 Options:
   --ipv6         -6                   the service of the mark is for IPv6
-  --scheduler    -s scheduler         one of rr|wrr;
-                                      wlc, the default without this option, is not built yet.
-  --pe            engine              persistence engine (not built yet)
-  --persistent   -p [timeout]         same client, same server, for so many seconds (not built yet)
+  --scheduler    -s scheduler         one of rr|wrr|lc|wlc|lblc|lblcr|dh|sh|sed|nq|fo|ovf|mh|twos;
+                                      the default is wlc
+  --pe            engine              persistence engine: sip
+  --persistent   -p [timeout]         same client, same server, for so many seconds (default 360)
   --netmask      -M netmask           clients that count as the same one
   --real-server  -r server-address    server at host[:port]
-  --gatewaying   -g                   send to the server's MAC address: the default (not built yet)
-  --ipip         -i                   send through a tunnel (not built yet)
+  --gatewaying   -g                   send to the server's MAC address: the default
+  --ipip         -i                   send through a tunnel
   --masquerading -m                   rewrite addresses (NAT)
   --fullnat      -b                   with -a and -e: rewrite both ends, so that replies come back by themselves
   --local-address|--laddr|-z address  what FullNAT puts in the client's place, without a port
@@ -86,14 +86,15 @@ Options:
   --tun-info                          list the tunnel settings
   --nosort                            list in the order of the table
   --sort                              changes nothing, sorted is the default
-  --ops          -o                   schedule each packet by itself (not built yet)
+  --ops          -o                   schedule each packet by itself
   --synproxy     -j enable|disable    answer SYNs with cookies and trouble no server before the client proves itself;
                                       without this option it is off
   --dry-run                           with what changes something: say what would change, and leave it
   --atomic                            with -R: all lines or none
   --json                              with -L, -S and -G: print JSON, with all that there is to know
   --numeric      -n                   addresses and ports as numbers
-  --sched-flags  -b flags             with -A and -E: flags for the scheduler, with commas between (not built yet)
+  --sched-flags  -b flags             with -A and -E: flags for the scheduler, with commas between:
+                                      sh-fallback,sh-port | mh-fallback,mh-port | flag-1,flag-2,flag-3
 Daemon Options:
   --syncid sid                        number of the group of daemons, 0 to 255
   --sync-maxlen length                longest message in bytes
