@@ -46,7 +46,7 @@ class MemoryDirector:
         self.broadcasts: set[Address] = set()
         self.statuses: Mapping[ServiceKey, ServiceStatus] = {}
         self.sums = Totals()
-        self.cpus: list[Counters] = []
+        self.cpus = [Counters()]
         self.entries: list[Connection] = []
         self.limits = Timeouts()
         self.settings = default_sysctls() | fixed_sysctls()

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import bpvs
+from bpvs.cli.proc import lines
 from bpvs.ipvsadm.run import run
 from bpvs.model import Address
 from bpvs.testing import FixedResolver, MemoryDirector
@@ -42,6 +43,7 @@ SERVICES = {
 }
 HOSTS = {"127.0.0.1": ["localhost"]}
 
+PROC = "/proc/net/"
 HELP = "the help text is our own"
 NEEDS_NOTHING = "help needs neither root nor the kernel"
 NO_DAEMONS = "there is no connection synchronisation in this version"
@@ -80,12 +82,14 @@ ALIKE = {
     ("c29_daemon", "ipvsadm --stop-daemon master"): {2},
     ("c29_daemon", "ipvsadm --stop-daemon backup"): {1},
 }
-# The addresses of these services lie more than 2^31 apart, so their order depends on the order in which the kernel
-# gives them, which is that of a hash over a pointer: different after each boot.
+# The order in which the kernel gives services is that of a hash over a pointer: different after each boot. Here it is
+# seen, or services' addresses lie more than 2^31 apart, so that their order depends on it.
 HASH_ORDER = {
     ("c32_sort_order", "ipvsadm -Ln"),
     ("c32_sort_order", "ipvsadm -Ln --sort"),
     ("c32_sort_order", "ipvsadm -S -n"),
+    ("c17_fwmark", "cat /proc/net/ip_vs"),
+    ("c33_full_listing", "cat /proc/net/ip_vs"),
 }
 
 # With these a rehearsal goes before each command, which must end as the command then does.
@@ -187,6 +191,8 @@ class Replay:
             return None
         if kind == "shell" or words[0] == "bash":
             return formatted(*self._in_shell(["bash", "-c", words[-1]]))
+        if words[0] == "cat" and words[1].startswith(PROC):
+            return formatted("".join(lines(words[1].removeprefix(PROC), self.director)), "", 0)
         if words[0] == "ipvsadm-save":
             return formatted(*self._in_shell([str(self.bin / words[0]), *words[1:]]))
         result = self._ours(words)
@@ -249,7 +255,7 @@ def services_apart(text: str) -> list[str]:
     """The services of a listing or of saved lines in any order, each with its servers in their order."""
     parts: list[str] = []
     for line in text.splitlines(keepends=True):
-        if line.startswith(("  -> 1", "  -> 2", "  -> 8", "-a ")):
+        if line.startswith(("  -> ", "-a ")) and "RemoteAddress" not in line:
             parts[-1] += line
         else:
             parts.append(line)

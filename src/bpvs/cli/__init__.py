@@ -23,6 +23,7 @@ VERBS = {
     "down": Verb("bpvs.cli.down", "detach and unload it; nothing of ours stays behind"),
     "sysctl": Verb("bpvs.cli.sysctl", "IPVS's settings, net.ipv4.vs.*: show and change them"),
     "status": Verb("bpvs.cli.status", "what is loaded and where it is attached"),
+    "proc": Verb("bpvs.cli.proc", "the text of IPVS's files in /proc/net"),
     "realserver": Verb("bpvs.cli.realserver", "virtual addresses, tunnel ends and TOA on a machine behind a director"),
     "doctor": Verb("bpvs.cli.doctor", "what this host offers and lacks, each with the fix"),
     "demo": Verb("bpvs.cli.demo", "the LVS tutorial in network namespaces, then removed"),

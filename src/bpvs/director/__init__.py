@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from bpvs.kernel import _abi, bpffs
+from bpvs.kernel import _abi, bpf, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
 from bpvs.model import (
     KEEP_TIMEOUTS,
@@ -123,11 +123,12 @@ class Director:
         return read_totals(instance)
 
     def cpu_counters(self) -> list[Counters]:
-        """What each possible CPU counted since the data plane was loaded, by number; empty if it is not."""
+        """What each possible CPU counted since the data plane was loaded, by its number."""
+        from bpvs.director.totals import read_cpus
+
         instance = self.instance()
         if instance is None:
-            return []
-        from bpvs.director.totals import read_cpus
+            return [Counters()] * bpf.possible_cpus()
 
         return read_cpus(instance)
 

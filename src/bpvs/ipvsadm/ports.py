@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the command needs of a director; `bpvs.director.Director` and `bpvs.testing.MemoryDirector` have it."""
+"""What commands need of a director; `bpvs.director.Director` and `bpvs.testing.MemoryDirector` have it."""
 
 from __future__ import annotations
 
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from bpvs.model import Connection, ServiceKey, ServiceStatus, Table, Timeouts
+    from bpvs.model import Connection, Counters, ServiceKey, ServiceStatus, Table, Timeouts, Totals
 
     class DirectorPort(Protocol):
         """One instance of the data plane; see `bpvs.director.Director` for the meaning of the methods."""
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
         def status(self) -> Mapping[ServiceKey, ServiceStatus]:
             """Counters and connections in force."""
+
+        def totals(self) -> Totals:
+            """Counters and rates of all services together."""
+
+        def cpu_counters(self) -> Sequence[Counters]:
+            """What each possible CPU counted, by its number."""
 
         def connections(self) -> Iterator[Connection]:
             """The entries of the connection table."""

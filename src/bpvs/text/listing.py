@@ -26,21 +26,21 @@ from bpvs.text.integers import signed32
 from bpvs.text.numbers import format_count
 
 VERSION_LINE = "IP Virtual Server version 1.2.1 (size=4096)\n"
-_PLAIN_TITLE = "Prot LocalAddress:Port Scheduler Flags\n"
+PLAIN_TITLE = "Prot LocalAddress:Port Scheduler Flags\n"
 _WIDE_TITLE = f"{'Prot LocalAddress:Port':33}"
 _REMOTE_TITLE = "  -> RemoteAddress:Port"
 # The first of these options that is given decides the layout.
 LAYOUTS = ("stats", "rate", "thresholds", "persistent-conn", "tun-info")
 TITLES = {
-    "default": f"{_PLAIN_TITLE}{_REMOTE_TITLE}           Forward Weight ActiveConn InActConn\n",
-    "tun-info": f"{_PLAIN_TITLE}{_REMOTE_TITLE}           Forward TunnelInfo    Weight ActiveConn InActConn\n",
+    "default": f"{PLAIN_TITLE}{_REMOTE_TITLE}           Forward Weight ActiveConn InActConn\n",
+    "tun-info": f"{PLAIN_TITLE}{_REMOTE_TITLE}           Forward TunnelInfo    Weight ActiveConn InActConn\n",
     "stats": f"{_WIDE_TITLE}    Conns   InPkts  OutPkts  InBytes OutBytes\n{_REMOTE_TITLE}\n",
     "rate": f"{_WIDE_TITLE}      CPS    InPPS   OutPPS    InBPS   OutBPS\n{_REMOTE_TITLE}\n",
     "thresholds": f"{_WIDE_TITLE} Uthreshold Lthreshold ActiveConn InActConn \n{_REMOTE_TITLE}\n",
     "persistent-conn": f"{_WIDE_TITLE} Weight    PersistConn ActiveConn InActConn \n{_REMOTE_TITLE}\n",
 }
-_PROTOCOLS = {Protocol.TCP: "TCP", Protocol.UDP: "UDP", Protocol.SCTP: "SCTP"}
-_METHODS = {
+PROTOCOLS = {Protocol.TCP: "TCP", Protocol.UDP: "UDP", Protocol.SCTP: "SCTP"}
+METHODS = {
     Method.NAT: "Masq",
     Method.LOCAL: "Local",
     Method.TUNNEL: "Tunnel",
@@ -86,7 +86,7 @@ class Listing:
     def _service_name(self, key: ServiceKey) -> str:
         if key.protocol is None or key.address is None:
             return mark_name(key)
-        name = f"{_PROTOCOLS[key.protocol]:4} {self._names.text(key.address, key.port, key.protocol)}"
+        name = f"{PROTOCOLS[key.protocol]:4} {self._names.text(key.address, key.port, key.protocol)}"
         return name if key.family == Family.IPV6 else name[:33]
 
     def _server(self, key: ServiceKey, server: RealServer, state: ServerStatus) -> str:
@@ -109,7 +109,7 @@ class Listing:
             return f" {server.weight:<9} {state.persistent:<11}{connections}"
         method = Method.LOCAL if state.is_local else server.method
         tunnel = f" {tunnel_info(server, method):13}" if self.layout == "tun-info" else ""
-        return f" {_METHODS[method]:7}{tunnel} {server.weight:<6}{connections}"
+        return f" {METHODS[method]:7}{tunnel} {server.weight:<6}{connections}"
 
     def _counts(self, counts: Counters | Rates) -> str:
         values = (counts.connections, counts.in_packets, counts.out_packets, counts.in_bytes, counts.out_bytes)
