@@ -37,41 +37,44 @@ _NO_STATUS = ServiceStatus()
 def show_json(command: Command, director: DirectorPort, pending: Table | None, stdout: TextIO) -> None:
     """Print what the command asks for, the same listing whatever else it says of columns; arguments as of `show`."""
     if "connection" in command.given:
-        _write(stdout, "connections", "connections", map(connection_document, director.connections()))
+        _write(stdout, _head("connections"), "connections", map(connection_document, director.connections()))
     elif "timeout" in command.given:
         timeouts = director.timeouts() if pending is None else pending.timeouts.over(director.timeouts())
-        stdout.write(f"{{{_head('timeouts')}, {_encode('timeouts')}: {_encode(timeouts_document(timeouts))}}}\n")
+        stdout.write(f"{_encode({**_head('timeouts'), 'timeouts': timeouts_document(timeouts)})}\n")
     elif "daemon" in command.given:
-        _write(stdout, "daemons", "daemons", ())
+        _write(stdout, _head("daemons"), "daemons", ())
     else:
         table = director.table() if pending is None else pending
-        listing, services = _services(command, director, table)
-        _write(stdout, listing, "services", services)
+        _write(stdout, *_services(command, director, table))
 
 
-def _services(command: Command, director: DirectorPort, table: Table) -> tuple[str, Iterator[Document]]:
+def _services(command: Command, director: DirectorPort, table: Table) -> tuple[Document, str, Iterator[Document]]:
+    """The document's head, the name of its list and what is in that."""
     content = content_of(command, table)
     if command.name == "save":
-        return "saved", (settings_document(*whole) for whole in content)
+        head: Document = {**_head("saved"), "sysctls": {**director.sysctls(), **table.sysctls}}
+        return head, "services", (settings_document(*whole) for whole in content)
     status = director.status() if len(table) else {}
     if command.name == "get-laddr":
-        return "local-addresses", (
+        addressed = (
             locals_document(service.key, addresses, status.get(service.key, _NO_STATUS))
             for service, _, addresses in content
             if addresses or command.key is not None
         )
-    return "services", (
+        return _head("local-addresses"), "services", addressed
+    services = (
         service_document(service, servers, addresses, status.get(service.key, _NO_STATUS))
         for service, servers, addresses in content
     )
+    return _head("services"), "services", services
 
 
-def _head(listing: str) -> str:
-    return f'"schema_version": {SCHEMA_VERSION}, "listing": {_encode(listing)}'
+def _head(listing: str) -> Document:
+    return {"schema_version": SCHEMA_VERSION, "listing": listing}
 
 
-def _write(stdout: TextIO, listing: str, name: str, entries: Iterable[Document]) -> None:
-    stdout.write(f"{{{_head(listing)}, {_encode(name)}: [")
+def _write(stdout: TextIO, head: Document, name: str, entries: Iterable[Document]) -> None:
+    stdout.write(f"{_encode(head)[:-1]}, {_encode(name)}: [")
     before = "\n"
     for entry in entries:
         stdout.write(before + _encode(entry))

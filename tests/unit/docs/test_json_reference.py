@@ -27,6 +27,8 @@ def kind(schema: dict[str, Any]) -> str:
         return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if schema["type"] == "array":
         return f"list of {kind(schema['items'])}"
+    if "additionalProperties" in schema:
+        return f"{kind(schema['additionalProperties'])} by name"
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     bounds = f" {schema['minimum']} to {schema['maximum']}" if "maximum" in schema else ""
     return f"{types[0]}{bounds}{' or null' if types[1:] else ''}"

@@ -175,6 +175,12 @@ def test_local_addresses_and_timeouts() -> None:
     assert shown("-L --timeout")["timeouts"] == {"tcp": 1, "tcp_fin": 2, "udp": 3}
 
 
+def test_what_is_saved_has_the_settings() -> None:
+    out = call(director(), "-R", "--sysctl vs.drop_packet=3\n-S --json\n")
+    sysctls = json.loads(out)["sysctls"]
+    assert (sysctls["drop_packet"], sysctls["conn_reuse_mode"]) == (3, 1)
+
+
 def test_inside_a_restore_it_shows_what_is_pending() -> None:
     out = call(MemoryDirector(), "-R", "-A -t 10.0.0.1:80 -s rr\n--set 5 0 0\n-S --json\n-L --timeout --json\n")
     saved, end, timeouts = out.partition("\n]}\n")
