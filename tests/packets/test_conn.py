@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""conn.h and tcp_state.h: what becomes of a connection, packet by packet, against the tables of IPVS."""
+"""begin.h, conn.h and tcp_state.h: what becomes of a connection, packet by packet, against the tables of IPVS."""
 
 from __future__ import annotations
 

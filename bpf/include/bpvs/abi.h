@@ -96,6 +96,7 @@ enum conn_state {
 	STATE_SCTP_REJECTED,   /* INIT answered by ABORT */
 	STATE_SCTP_CLOSED,
 	STATE_COUNT,
+	STATE_ASSURED = STATE_COUNT, /* of templates, else STATE_NONE: one of its connections got through */
 };
 
 /* conn.state: enum conn_state in the low byte, and */
@@ -110,6 +111,8 @@ enum conn_bits {
 	CONN_SYNPROXY = 1 << 14,     /* sequence numbers are translated */
 	CONN_PENDING = 1 << 15,      /* the server has not answered our SYN */
 	CONN_TEMPLATE = 1 << 16,     /* no connection: where a client's next ones go */
+	CONN_VOID = 1 << 17,         /* a template whose server is gone: it leads nowhere, its key is not in `flows` */
+	CONN_UNSURE = 1 << 18,       /* its template is yet to be told that it got through */
 };
 
 /* numbers of the kernel's IP_VS_CONN_F_*; FullNAT's is Alibaba's */
@@ -129,13 +132,13 @@ enum method {
  * service takes any port; protocol 0 and the mark in the place of the virtual address where it has a mark.
  */
 struct conn {
-	__u32 state;   /* enum conn_state | enum conn_bits */
-	__u32 stamp;   /* generation: one more each time the row is freed */
-	__u32 seen;    /* last packet, at most SEEN_GRAIN behind; see clock_ms() */
-	__u32 control; /* the template that sent it to its server: row of `conns` + 1; 0: none */
+	__u32 state; /* enum conn_state | enum conn_bits */
+	__u32 stamp; /* generation: one more each time the row is freed */
+	__u32 seen;  /* last packet, at most SEEN_GRAIN behind; see clock_ms() */
+	__u32 control; /* the template that sent it to its server: row of `conns` + 1, 0: none; of one: how many it sent */
 	__u32 dest;    /* row of `dests` */
-	__u32 delta;   /* ones' complement sum of (server + local - virtual - client address), for checksums */
-	__u32 shift;   /* a sequence number of the server plus this is the one that the client knows */
+	__u32 delta; /* ones' complement sum of (server + local - virtual - client address), for checksums */
+	__u32 shift; /* a sequence number of the server plus this is the one that the client knows */
 	__be16 client_port;
 	__be16 virtual_port;
 	__be16 local_port;
@@ -154,7 +157,6 @@ struct conn {
 /* What a template remembers; lies in conn.back, which it does not need. */
 struct template {
 	__u32 timeout_s;
-	__u32 controls; /* connections that point to it: it does not end before them */
 };
 
 /* One real server as a plan lists it; never changed while a plan shows it. */
@@ -302,6 +304,7 @@ enum dest_flags {
 	DEST_LISTED = 2, /* a plan in force lists it; without: its connections' packets are dropped */
 	DEST_LOCAL = 4,  /* an address of the director, when last listed */
 	DEST_ORPHAN = 8, /* its service was deleted: in another one its counters begin at zero */
+	DEST_QUIET = 16, /* listed with weight 0: no new connections but those of persistence */
 };
 
 /* numbers of the kernel's IP_VS_CONN_F_TUNNEL_TYPE_* */
@@ -326,9 +329,9 @@ struct dest {
 	__be16 port;
 	__be16 virtual_port;
 	__u8 protocol;
-	__u8 family; /* of the virtual service */
-	__u8 flags;  /* enum dest_flags */
-	__u8 pad;
+	__u8 family;   /* of the virtual service */
+	__u8 flags;    /* enum dest_flags */
+	__u8 method;   /* enum method, of new connections */
 	__u32 service; /* row of `services` when last listed */
 	__u32 weight;  /* the last one above 0 */
 	__u32 active;  /* connections; the data path counts both in one step, see load.h */

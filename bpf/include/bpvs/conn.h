@@ -16,10 +16,11 @@
 #include "ports.h"
 #include "sctp_state.h"
 #include "tcp_state.h"
+#include "template.h"
 
 #define SEEN_GRAIN 61 /* units of clock_ms(): conn.seen is written no more often, since CPUs share the line */
 
-static __always_inline void key_in(const struct conn *conn, struct flow_key *key)
+static __always_inline void key_in(const struct conn *conn, __u32 state, struct flow_key *key)
 {
 	__builtin_memset(key, 0, sizeof(*key));
 	key->src = conn->client;
@@ -27,7 +28,7 @@ static __always_inline void key_in(const struct conn *conn, struct flow_key *key
 	key->sport = conn->client_port;
 	key->dport = conn->virtual_port;
 	key->protocol = conn->protocol;
-	key->is_template = !!(conn->state & CONN_TEMPLATE);
+	key->is_template = !!(state & CONN_TEMPLATE);
 }
 
 static __always_inline void key_out(const struct conn *conn, struct flow_key *key)
@@ -93,11 +94,26 @@ static __always_inline void uncount(const struct conn *conn, __u32 state)
 		load_leave(dest, state);
 }
 
-/* Takes the connection out of the table; once, whoever else tries. */
+/* What a connection has beside its in-key: the reply key, a port, a place in its template's count. */
+static __always_inline void conn_release(struct conn *conn, __u32 slot, struct flow_key *key)
+{
+	struct flow *flow;
+
+	if (conn_is_translated(conn)) {
+		key_out(conn, key);
+		flow = bpf_map_lookup_elem(&flows, key);
+		if (flow && flow->slot == slot) /* a newer connection may have taken the reply key over */
+			bpf_map_delete_elem(&flows, key);
+	}
+	if (conn->method == METHOD_FULLNAT)
+		port_return(&conn->local, &conn->server, conn->protocol, conn->local_port);
+	template_leave(conn->control);
+}
+
+/* Takes the connection or template out of the table; once, whoever else tries. */
 static __noinline int conn_end(struct conn *conn, __u32 slot)
 {
 	struct flow_key key;
-	struct flow *flow;
 	__u32 state;
 
 	if (!conn)
@@ -105,16 +121,11 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 	state = conn->state;
 	if (!(state & CONN_USED) || __sync_val_compare_and_swap(&conn->state, state, 0) != state)
 		return 0;
-	key_in(conn, &key);
-	bpf_map_delete_elem(&flows, &key);
-	if (conn_is_translated(conn)) {
-		key_out(conn, &key);
-		flow = bpf_map_lookup_elem(&flows, &key);
-		if (flow && flow->slot == slot) /* a newer connection may have taken the reply key over */
-			bpf_map_delete_elem(&flows, &key);
-	}
-	if (conn->method == METHOD_FULLNAT)
-		port_return(&conn->local, &conn->server, conn->protocol, conn->local_port);
+	key_in(conn, state, &key);
+	if (!(state & CONN_VOID))
+		bpf_map_delete_elem(&flows, &key);
+	if (!(state & CONN_TEMPLATE))
+		conn_release(conn, slot, &key);
 	uncount(conn, state);
 	slot_free(conn, slot);
 	return 0;
@@ -123,7 +134,7 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 /* Nearly every packet changes nothing: ACK alone and SCTP's data on an established connection, a datagram but the first. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
-	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA)) != CONN_TWO_WAY)
+	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA | CONN_UNSURE)) != CONN_TWO_WAY)
 		return false;
 	if ((old & CONN_STATE) == STATE_UDP)
 		return true;
@@ -140,11 +151,16 @@ static __always_inline enum view conn_view(const struct packet *pkt, __u32 state
 	return state & CONN_TWO_WAY ? VIEW_IN : VIEW_IN_ONLY;
 }
 
+static __always_inline bool state_is_established(__u8 state)
+{
+	return state == STATE_ESTABLISHED || state == STATE_SCTP_ESTABLISHED;
+}
+
 /* Of TCP ESTABLISHED, SYN_SENT, SYN_RECV and SYNACK count as active connections, of SCTP ESTABLISHED, of UDP none. */
 static __always_inline bool state_is_active(__u8 state)
 {
-	return state == STATE_ESTABLISHED || state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
-	       state == STATE_SYNACK || state == STATE_SCTP_ESTABLISHED;
+	return state_is_established(state) || state == STATE_SYN_SENT || state == STATE_SYN_RECV ||
+	       state == STATE_SYNACK;
 }
 
 /* conn.state after a packet in the given direction, connection counts not yet changed. */
@@ -161,6 +177,8 @@ static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old
 		state = tcp_next_state(conn_view(pkt, old), pkt->tcp_flags, old & CONN_STATE);
 	if (pkt->protocol == IPPROTO_SCTP)
 		state = sctp_next_state(conn_view(pkt, old), pkt->sctp_event, old & CONN_STATE);
+	if (state == STATE_UDP ? pkt->direction == DIR_OUT : state_is_established(state))
+		old &= ~CONN_UNSURE;
 	old &= ~(CONN_STATE | CONN_ACTIVE | CONN_INACTIVE);
 	return old | state | (state_is_active(state) ? CONN_ACTIVE : CONN_INACTIVE);
 }
@@ -188,6 +206,8 @@ __noinline int conn_advance(const struct packet *pkt, struct conn *conn)
 	if (new == old || !(old & CONN_USED) || __sync_val_compare_and_swap(&conn->state, old, new) != old)
 		return 0;
 	conn_recount(conn, old, new);
+	if (old & ~new & CONN_UNSURE)
+		template_assure(conn->control);
 	conn->seen = clock_ms(clock_ns());
 	return 0;
 }
@@ -203,11 +223,16 @@ static __always_inline void conn_touch(const struct packet *pkt, struct conn *co
 		conn->seen = now;
 }
 
-/* A SYN or INIT may start a new connection in place of one that is over (conn_reuse_mode 1). */
+/*
+ * A SYN or INIT may start a new connection in place of one that is over (conn_reuse_mode 1); but one of a template goes to
+ * the same server anyhow. SYNPROXY begins anew there too: the numbers are others.
+ */
 static __always_inline bool conn_is_over(const struct conn *conn)
 {
 	__u8 state = conn->state & CONN_STATE;
 
+	if (conn->control && !(conn->state & CONN_SYNPROXY))
+		return false;
 	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_SCTP_CLOSED;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Expiry: a walk over the rows of `conns`, a slice per tick, that ends every connection not seen for its state's
- * timeout. A full walk takes about SWEEP_PERIOD, so a connection goes at most that much late. Large tables are walked in
+ * timeout, and every template that sent nobody for its own. A full walk takes about SWEEP_PERIOD, so a connection goes at most that much late. Large tables are walked in
  * many small slices: no tick holds its CPU for long.
  */
 #ifndef BPVS_EXPIRE_H
@@ -21,15 +21,24 @@ struct sweep {
 	__u32 high;
 };
 
-static __always_inline bool conn_is_due(const struct conn *conn, __u32 now)
+/* How long it may rest, see clock_ms(). */
+static __always_inline __u32 conn_rest(struct conn *conn)
 {
 	struct settings *settings = settings_get();
 	__u32 state = conn->state & CONN_STATE;
+
+	if (conn->state & CONN_TEMPLATE)
+		return clock_ms(conn_template(conn)->timeout_s * NS_PER_S);
+	return settings && state < STATE_COUNT ? clock_ms(settings->timeout_s[state] * NS_PER_S) : -1U;
+}
+
+static __always_inline bool conn_is_due(struct conn *conn, __u32 now)
+{
 	__u32 idle = now - conn->seen;
 
-	if (!settings || !(conn->state & CONN_USED) || state >= STATE_COUNT || idle > IDLE_LONGEST)
+	if (!(conn->state & CONN_USED) || idle > IDLE_LONGEST || idle <= conn_rest(conn))
 		return false;
-	return idle > clock_ms(settings->timeout_s[state] * NS_PER_S);
+	return !(conn->state & CONN_TEMPLATE) || template_may_end(conn, now);
 }
 
 static long sweep_step(__u32 index, struct sweep *sweep)

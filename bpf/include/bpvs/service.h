@@ -8,7 +8,9 @@
 #include "maps.h"
 #include "packet.h"
 
-#define FTP_DATA_PORT 20 /* connections from here belong to FTP sessions; IPVS never schedules them */
+#define FTP_PORT 21
+#define FTP_DATA_PORT 20     /* connections from here belong to FTP sessions; IPVS never schedules them */
+#define FIRST_USER_PORT 1024 /* FTP servers name one from here on for data */
 
 /* As IPVS's hooks, the director rests while the packet's family has no virtual service. */
 static __always_inline bool service_any(const struct packet *pkt, const struct settings *settings)
@@ -24,24 +26,70 @@ static __always_inline struct service *service_of_key(const struct service_key *
 	return service && service->family ? service : NULL;
 }
 
-/* The service of a packet that opens a connection. A mark that no service has counts for nothing, as in IPVS. */
-static __always_inline struct service *service_find(const struct packet *pkt, __u32 mark,
-						    const struct settings *settings)
+/* By mark, or NULL. A mark that no service has counts for nothing, as in IPVS. */
+static __always_inline struct service *service_marked(const struct packet *pkt, __u32 mark,
+						      const struct settings *settings)
 {
 	bool any_marked = pkt->family == FAMILY_IPV4 ? settings->marked_ipv4 : settings->marked_ipv6;
 	struct service_key key = {};
+
+	if (!mark || !any_marked)
+		return NULL;
+	key.address = mark_address(pkt->family, mark);
+	return service_of_key(&key);
+}
+
+static __always_inline struct service *service_at(const struct packet *pkt, __be16 port)
+{
+	struct service_key key = { .address = pkt->key.dst, .port = port, .protocol = pkt->key.protocol };
+
+	return service_of_key(&key);
+}
+
+/* May it be the data of an FTP session? */
+static __always_inline bool is_ftp_data(const struct packet *pkt)
+{
+	__u16 port = bpf_ntohs(pkt->key.dport);
+
+	return pkt->key.protocol == IPPROTO_TCP && (port == FTP_DATA_PORT || port >= FIRST_USER_PORT);
+}
+
+/* The service of a packet that opens a connection, in IPVS's order: its mark, its port, FTP's port, any port. */
+static __noinline struct service *service_find(const struct packet *pkt, __u32 mark, const struct settings *settings)
+{
 	struct service *service;
 
-	if (mark && any_marked) {
-		key.address = mark_address(pkt->family, mark);
-		service = service_of_key(&key);
-		if (service)
-			return service;
-	}
-	key.address = pkt->key.dst;
-	key.port = pkt->key.dport;
-	key.protocol = pkt->key.protocol;
-	return service_of_key(&key);
+	if (!pkt || !settings)
+		return NULL;
+	service = service_marked(pkt, mark, settings);
+	if (!service)
+		service = service_at(pkt, pkt->key.dport);
+	if (!service && settings->ftp && is_ftp_data(pkt))
+		service = service_at(pkt, bpf_htons(FTP_PORT));
+	if (!service && settings->any_port)
+		service = service_at(pkt, 0);
+	return service;
+}
+
+/* Is it for the port that the service is listed with? One by mark takes them all. */
+static __always_inline bool service_is_named(const struct packet *pkt, const struct service *service)
+{
+	return service->port == pkt->key.dport || !service->protocol;
+}
+
+/* Other ports belong to sessions, which only persistence holds together. */
+static __always_inline bool service_schedules(const struct packet *pkt, const struct service *service,
+					      const struct plan *plan)
+{
+	return service_is_named(pkt, service) || plan->timeout_s;
+}
+
+/* What becomes of a packet for which there is no server. At another port than FTP's it may be for somebody else. */
+static __always_inline enum verdict service_refusal(const struct packet *pkt, const struct service *service)
+{
+	__be16 ftp = bpf_htons(FTP_PORT);
+
+	return service->port == ftp && pkt->key.dport != ftp ? PASS_NO_SERVICE : DROP_NO_SERVER;
 }
 
 static __always_inline struct plan *service_plan(struct service *service)

@@ -184,8 +184,8 @@ static __noinline enum verdict synproxy_admit(hook_ctx *ctx, struct packet *pkt,
 	if (!address_is_host(&pkt->key.src))
 		return PASS_MARTIAN;
 	flags = pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
-	if (flags == TCP_SYN && !(plan->flags & PLAN_SERVES))
-		return DROP_NO_SERVER;
+	if (flags == TCP_SYN && !(plan->flags & PLAN_SERVES) && !(plan->timeout_s && plan->count))
+		return DROP_NO_SERVER; /* persistence asks for no weight */
 	if (flags == TCP_SYN)
 		return !HOOK_IS_COMPLETE && greetings_are_few() ? PASS_TO_TC : ANSWER_COOKIE;
 	if (flags != TCP_ACK)

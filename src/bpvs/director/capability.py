@@ -104,8 +104,8 @@ class Capability(Check):
 
 
 def _check_service(service: VirtualService) -> None:
-    if service.persistence is not None or service.engine:
-        raise NotBuilt("persistent services (-p, --pe) are not built yet: leave -p out")
+    if service.engine:
+        raise NotBuilt("persistence engines (--pe) are not built yet: leave --pe out")
     if service.ops:
         raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
     if service.scheduler not in SCHEDULERS:

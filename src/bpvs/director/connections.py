@@ -12,6 +12,7 @@ from bpvs.director.rows import address_of
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Connection, Protocol, Timeouts
+from bpvs.model.address import V4_MAPPED_PREFIX
 
 _CHUNK = 4096  # rows copied at once
 _UNITS_PER_S = 1e9 / 2**20  # of conn.seen, see clock_ms()
@@ -21,8 +22,10 @@ _TIMEOUTS_AT = _abi.SETTINGS.offset("timeout_s")
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _FIELDS = (
     *("state", "seen", "client_port", "virtual_port", "server_port"),
-    *("protocol", "client", "virtual", "server"),
+    *("protocol", "back", "client", "virtual", "server"),
 )
+_TEMPLATE = _abi.TEMPLATE.select("timeout_s")
+_VOID_PORT = 0xFFFF  # what IPVS shows of a template that leads nowhere
 
 
 def _shown(state: str) -> str:
@@ -32,7 +35,8 @@ def _shown(state: str) -> str:
 
 
 _STATES = {number: _shown(name) for number, name in _abi.CONN_STATE_NAMES.items()} | {
-    _abi.STATE_NEW: "NONE"  # IPVS has no name for it
+    _abi.STATE_NEW: "NONE",  # IPVS has no name for it
+    _abi.STATE_ASSURED: "ASSURED",
 }
 
 
@@ -45,29 +49,38 @@ class _Addresses(dict[bytes, Address]):
 
 
 def read_connections(instance: Instance) -> Iterator[Connection]:
-    """Every connection, in the order of its row; those that begin or end meanwhile may be missing or shown."""
+    """Every connection and template, in the order of its row; what begins or ends meanwhile may be missing or shown."""
     addresses = _Addresses()
     timeouts = read_timeouts(instance)
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
         for row in instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS):
-            state, seen, client_port, virtual_port, server_port, protocol, client, virtual, server = row
+            state, seen, client_port, virtual_port, server_port, protocol, back, client, virtual, server = row
             if not state & _abi.CONN_USED:
                 continue
             number = state & _abi.CONN_STATE
-            left = timeouts[number] - ((now - seen) & _WORD) / _UNITS_PER_S
+            is_template = state & _abi.CONN_TEMPLATE != 0
+            timeout = _TEMPLATE.unpack_from(back)[0] if is_template else timeouts[number]
+            left = timeout - ((now - seen) & _WORD) / _UNITS_PER_S
+            void = state & _abi.CONN_VOID
             yield Connection(
-                _PROTOCOLS[protocol],
+                _PROTOCOLS[protocol] if protocol else None,
                 addresses[client],
                 ntohs(client_port),
-                addresses[virtual],
-                ntohs(virtual_port),
+                addresses[virtual if protocol else _shown_mark(virtual)],
+                _VOID_PORT if void else ntohs(virtual_port),
                 addresses[server],
-                ntohs(server_port),
+                _VOID_PORT if void else ntohs(server_port),
                 _STATES[number],
                 left if left > 0 else 0.0,
+                is_template=is_template,
             )
+
+
+def _shown_mark(mapped: bytes) -> bytes:
+    """A mark in the place of an address, as IPVS shows it: in the first 32 bits, for IPv6 too."""
+    return mapped if mapped.startswith(V4_MAPPED_PREFIX) else mapped[12:] + mapped[:12]
 
 
 def read_timeouts(instance: Instance) -> list[int]:

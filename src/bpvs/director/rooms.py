@@ -119,9 +119,13 @@ class Rooms:
     def limit(self, dest: int, server: RealServer) -> None:
         """Note its thresholds; the number of connections that it has says whether it is overloaded by them.
 
-        And its weight if that is above 0. Source: net/netfilter/ipvs/ip_vs_ctl.c, __ip_vs_update_dest.
+        And its method, whether it is quiet, and its weight if that is above 0.
+        Source: net/netfilter/ipvs/ip_vs_ctl.c, __ip_vs_update_dest.
         """
         dests = self._instance.dests
+        dests.store(dest, "method", server.method)
+        flags = dests.load(dest, "flags") & ~_abi.DEST_QUIET
+        dests.store(dest, "flags", flags | (0 if server.weight else _abi.DEST_QUIET))
         if server.weight:
             dests.store(dest, "weight", server.weight)
         if dests.read(dest, "upper", "lower") == (server.upper, server.lower):
