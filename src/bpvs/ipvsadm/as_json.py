@@ -12,7 +12,7 @@ from bpvs.ipvsadm.show import content_of
 from bpvs.model import ServiceStatus
 from bpvs.text.document import (
     SCHEMA_VERSION,
-    connection_document,
+    connection_documents,
     locals_document,
     service_document,
     settings_document,
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from bpvs.text.command import Command
     from bpvs.text.document import Document
 
-_encode = JSONEncoder().encode
+_encode = JSONEncoder(check_circular=False).encode  # our values hold no circles
 _NO_STATUS = ServiceStatus()
 
 
 def show_json(command: Command, director: DirectorPort, pending: Table | None, stdout: TextIO) -> None:
     """Print what the command asks for, the same listing whatever else it says of columns; arguments as of `show`."""
     if "connection" in command.given:
-        _write(stdout, _head("connections"), "connections", map(connection_document, director.connections()))
+        _write(stdout, _head("connections"), "connections", connection_documents(director.connections()))
     elif "timeout" in command.given:
         timeouts = director.timeouts() if pending is None else pending.timeouts.over(director.timeouts())
         stdout.write(f"{_encode({**_head('timeouts'), 'timeouts': timeouts_document(timeouts)})}\n")

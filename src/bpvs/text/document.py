@@ -6,7 +6,7 @@ Every field is always there; what does not apply is None. Addresses and ports ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bpvs.model import (
     Address,
@@ -74,21 +74,36 @@ def locals_document(key: ServiceKey, addresses: Iterable[Address], state: Servic
     return {**key_document(key), "local_addresses": [_local(address, state) for address in addresses]}
 
 
-def connection_document(entry: Connection) -> Document:
-    """One entry of the connection table."""
-    return {
-        "family": _family(entry.client.family.name),
-        "protocol": _protocol(entry.protocol),
-        "client": _endpoint(entry.client, entry.client_port),
-        "virtual": _endpoint(entry.virtual, entry.virtual_port),
-        "server": _endpoint(entry.server, entry.server_port),
-        "fwmark": entry.fwmark or None,
-        "state": entry.state,
-        "expires": round(entry.expires, 3),
-        "template": entry.is_template,
-        "engine": entry.engine or None,
-        "engine_data": entry.engine_data or None,
-    }
+def connection_documents(connections: Iterable[Connection]) -> Iterator[Document]:
+    """The entries of the connection table, in the given order."""
+    # A million entries share few services and servers, and many a client has several.
+    ends: dict[tuple[bytes, int], Document] = {}
+    texts: dict[bytes, str] = {}
+
+    def shared(address: Address, port: int) -> Document:
+        place = address.packed, port
+        if place not in ends:
+            ends[place] = _endpoint(address, port)
+        return ends[place]
+
+    for entry in connections:
+        packed = entry.client.packed
+        client = texts.get(packed)
+        if client is None:
+            client = texts[packed] = str(entry.client)
+        yield {
+            "family": "ipv4" if len(packed) == 4 else "ipv6",
+            "protocol": _protocol(entry.protocol),
+            "client": {"address": client, "port": entry.client_port},
+            "virtual": shared(entry.virtual, entry.virtual_port),
+            "server": shared(entry.server, entry.server_port),
+            "fwmark": entry.fwmark or None,
+            "state": entry.state,
+            "expires": round(entry.expires, 3),
+            "template": entry.is_template,
+            "engine": entry.engine or None,
+            "engine_data": entry.engine_data or None,
+        }
 
 
 def timeouts_document(timeouts: Timeouts) -> Document:
