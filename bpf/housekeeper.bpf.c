@@ -64,6 +64,7 @@ struct numbers {
 	enum method method;
 	enum plan_flags plan_flags;
 	enum server_flags server_flags;
+	enum slot_limits slot_limits;
 	enum tunnel_type tunnel_type;
 	enum book_limits book_limits;
 	enum foreign_flags foreign_flags;

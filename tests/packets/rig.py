@@ -235,6 +235,7 @@ class Rig:
 _ROUTES = (
     "route add 10.9.0.0/16 via 10.1.0.2",  # clients behind the client
     "route add 10.8.0.0/16 via 10.2.0.18",  # servers behind the gateway
+    "route add 10.0.1.0/24 via 10.2.0.18",  # those of the recordings
     "route add blackhole 10.7.0.0/16",
     "route add fd09::/64 via fd01::2",
     "route add fd08::/64 via fd02::18",

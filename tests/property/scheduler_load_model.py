@@ -51,6 +51,10 @@ class Overflow(Scheduler):
         return max(free, key=lambda server: server.weight, default=None)
 
 
+class PowerOfTwos(Scheduler):
+    """Chooses by chance: power_of_twos() tells how likely."""
+
+
 def power_of_twos(servers: Iterable[Server]) -> dict[str, Fraction]:
     """How likely each server is to be chosen by twos."""
     usable = [server for server in servers if server.is_usable]

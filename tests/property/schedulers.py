@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The models of all schedulers whose choice is not random, by name."""
+"""The models of all schedulers by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tests.property.scheduler_load_model import (
     LeastConnection,
     NeverQueue,
     Overflow,
+    PowerOfTwos,
     ShortestExpectedDelay,
     WeightedLeastConnection,
 )
@@ -29,4 +30,5 @@ SCHEDULERS: dict[str, type[Scheduler]] = {
     "fo": Failover,
     "ovf": Overflow,
     "mh": Maglev,
+    "twos": PowerOfTwos,
 }

@@ -17,6 +17,7 @@ enum limits {
 	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
 	MAX_SERVERS = 65536,   /* rows of `servers`, shared by all plans */
 	MAX_LOCALS = 65536,    /* rows of `locals`, shared by all plans */
+	MAX_SLOT_ROWS = 65536, /* rows of `slots`, shared by all plans */
 	MAX_FRAGMENTS = 16384, /* datagrams whose fragments are put together */
 	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
 	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
@@ -192,6 +193,20 @@ enum scheduler {
 	SCHED_TWOS,
 };
 
+enum slot_limits {
+	SLOTS_PER_ROW = 32,
+	HASH_SLOTS = 256,                /* table of sh and dh: IP_VS_SH_TAB_SIZE, IP_VS_DH_TAB_SIZE */
+	MAGLEV_SLOTS = 4093,             /* table of mh: the prime for IP_VS_MH_TAB_INDEX 12 */
+	MAGLEV_KEY = 2654435761U,        /* of the hash that finds a slot, and a server's first slot */
+	MAGLEV_STRIDE_KEY = 2654446892U, /* of the hash that gives the distance of its slots */
+	SLOT_EMPTY = 0xffff,
+};
+
+/* A part of the table that some schedulers look servers up in: places in the plan's list, or SLOT_EMPTY. */
+struct slot_row {
+	__u16 place[SLOTS_PER_ROW];
+};
+
 /* Connections, packets and bytes (IP length) of a real server or a service. */
 struct counters {
 	__u64 connections;
@@ -236,7 +251,8 @@ struct plan {
 	__u32 timeout_s;  /* of persistence templates; 0: not persistent */
 	struct address
 		mask; /* of the clients that persistence takes for one; IPv4's in the last word, the others all ones */
-	__u32 slots;  /* sh, dh, mh: first row of its table in `slots` */
+	__u32 slots;  /* sh, dh, mh, fo, ovf: first row of its table in `slots` */
+	__u32 slot_rows;      /* how many */
 	__u32 generation;     /* lblc, lblcr: another one when the scheduler starts from scratch */
 	struct counters left; /* what servers that were removed had counted */
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */

@@ -31,6 +31,14 @@ static __always_inline __u32 load_least(const struct dest *dest)
 	return dest->lower ? dest->lower : dest->upper - dest->upper / 4;
 }
 
+/* What lc and its kin compare, ip_vs_dest_conn_overhead(): 256 times the active and once all connections. */
+static __always_inline __u64 load_cost(const struct dest *dest)
+{
+	__u64 load = *(const volatile __u64 *)&dest->active;
+
+	return 257 * (load & 0xffffffff) + (load >> 32);
+}
+
 /* A connection was entered; it is inactive until its first packet has been forwarded. */
 static __always_inline void load_join(struct dest *dest)
 {

@@ -70,6 +70,15 @@ struct {
 	__type(value, struct address);
 } locals SEC(".maps");
 
+/* The tables that plans point into. Control path writes, data path reads for each new connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, MAX_SLOT_ROWS);
+	__type(key, __u32);
+	__type(value, struct slot_row);
+} slots SEC(".maps");
+
 /* The ports of FullNAT. Control path makes and removes books, data path takes ports and gives them back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -1,55 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * From service to connection: choose a real server, begin the connection.
- *
- * Schedulers share one signature: (plan, turn) gives the row of the server and the turn after it. They hold no lock:
- * whoever moves plan.turn from the value it saw has made the choice, the others try again.
- */
+/* From service to connection: choose a real server, begin the connection. */
 #ifndef BPVS_SCHEDULE_H
 #define BPVS_SCHEDULE_H
 
 #include "begin.h"
+#include "choose.h"
 #include "persist.h"
-#include "sched/rr.h"
-#include "sched/wrr.h"
 #include "service.h"
 #include "synproxy.h"
-
-#define TURN_ATTEMPTS 8 /* CPUs in each other's way more often than that share a turn */
-
-/* Not static: the verifier then looks at the schedulers once, not once an attempt. */
-__noinline __u32 schedule_once(const struct plan *plan, __u64 turn, __u64 *next)
-{
-	if (!plan || !next)
-		return NO_SERVER;
-	switch (plan->scheduler) {
-	case SCHED_RR:
-		return sched_rr(plan, turn, next);
-	case SCHED_WRR:
-		return sched_wrr(plan, turn, next);
-	default:
-		return NO_SERVER;
-	}
-}
-
-static __noinline struct server *schedule(struct plan *plan)
-{
-	__u32 row = NO_SERVER;
-
-	if (!plan)
-		return NULL;
-	for (int i = 0; i < TURN_ATTEMPTS; i++) {
-		__u64 turn = plan->turn, next = 0;
-
-		row = schedule_once(plan, turn, &next);
-		if (row == NO_SERVER || __sync_val_compare_and_swap(&plan->turn, turn, next) == turn)
-			break;
-	}
-	if (row == NO_SERVER)
-		return NULL;
-	row += plan->first;
-	return bpf_map_lookup_elem(&servers, &row);
-}
 
 /* The connection that pkt is an untranslated reply of, or NULL. */
 static __noinline struct conn *conn_find_reply(struct packet *pkt)
@@ -77,7 +35,7 @@ static __always_inline bool conn_choose(const struct packet *pkt, const struct s
 	if (plan->timeout_s && persist_find(pkt, service, plan, choice))
 		return true;
 	*verdict = service_refusal(pkt, service);
-	server = schedule(plan);
+	server = choose(plan, pkt);
 	if (!server)
 		return false;
 	choice->dest = server->dest;

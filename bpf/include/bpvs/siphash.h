@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* SipHash-2-4 (Aumasson and Bernstein, 2012) over 64-bit words that are in registers. */
+/* SipHash-2-4 and 1-3 (Aumasson and Bernstein, 2012) over 64-bit words that are in registers. */
 #ifndef BPVS_SIPHASH_H
 #define BPVS_SIPHASH_H
 
@@ -52,6 +52,23 @@ static __always_inline __u64 sip_end(struct siphash *state, __u64 length)
 	for (int i = 0; i < 4; i++)
 		sip_round(state);
 	return state->v0 ^ state->v1 ^ state->v2 ^ state->v3;
+}
+
+/* SipHash-1-3 of one 32-bit number under (key, key), as the kernel's hsiphash_1u32() on 64-bit machines. */
+static __always_inline __u32 hsiphash(__u64 key, __u32 number)
+{
+	__u64 word = 4ULL << 56 | number;
+	__u64 keys[2] = { key, key };
+	struct siphash state;
+
+	sip_begin(&state, keys);
+	state.v3 ^= word;
+	sip_round(&state);
+	state.v0 ^= word;
+	state.v2 ^= 0xff;
+	for (int i = 0; i < 3; i++)
+		sip_round(&state);
+	return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
 }
 
 #endif

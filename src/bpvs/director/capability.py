@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpvs.director.turns import SCHEDULERS
+from bpvs.director.plans import SCHEDULERS
 from bpvs.kernel import _abi
 from bpvs.model import (
     Address,
@@ -108,10 +108,8 @@ def _check_service(service: VirtualService) -> None:
         raise NotBuilt("persistence engines (--pe) are not built yet: leave --pe out")
     if service.ops:
         raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
-    if service.scheduler not in SCHEDULERS:
+    if service.scheduler not in SCHEDULERS or service.scheduler.startswith("lblc"):
         raise UnknownScheduler
-    if service.flags:
-        raise NotBuilt("scheduler flags (-b) are not built yet: leave -b out")
 
 
 def _check_server(service: VirtualService, server: RealServer) -> None:

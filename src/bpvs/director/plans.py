@@ -7,8 +7,8 @@ from bpvs.kernel import _abi
 from bpvs.model import Family, ServiceKey, VirtualService
 from bpvs.model.service import FLAG_1, FLAG_2, FLAG_3, IPV6_FULL_MASK
 
-SCHEDULER_NAMES = {number: name.removeprefix("SCHED_").lower() for number, name in _abi.SCHEDULER_NAMES.items()}
-_NUMBERS = {name: number for number, name in SCHEDULER_NAMES.items()}
+_SCHEDULER_NAMES = {number: name.removeprefix("SCHED_").lower() for number, name in _abi.SCHEDULER_NAMES.items()}
+SCHEDULERS = {name: number for number, name in _SCHEDULER_NAMES.items()}
 _FLAGS = {FLAG_1: _abi.PLAN_FLAG_1, FLAG_2: _abi.PLAN_FLAG_2, FLAG_3: _abi.PLAN_FLAG_3}
 _ONES = b"\xff"
 ENGINE = "sip"  # the only one that there is
@@ -21,7 +21,7 @@ def plan_fields(service: VirtualService) -> dict[str, int | bytes]:
     flags |= _abi.PLAN_OPS if service.ops else 0
     flags |= _abi.PLAN_SIP if service.engine else 0
     return {
-        "scheduler": _NUMBERS[service.scheduler],
+        "scheduler": SCHEDULERS[service.scheduler],
         "flags": flags,
         "timeout_s": service.persistence or 0,
         "mask": _mask(service),
@@ -32,7 +32,7 @@ def service_of(key: ServiceKey, scheduler: int, flags: int, timeout_s: int, mask
     """The service with the settings of a plan."""
     return VirtualService(
         key,
-        SCHEDULER_NAMES[scheduler],
+        _SCHEDULER_NAMES[scheduler],
         flags=sum(bit for bit, flag in _FLAGS.items() if flags & flag),
         persistence=timeout_s or None,
         netmask=_netmask(key.family, mask),

@@ -19,6 +19,7 @@ from bpvs.director.identity import pack_head, pack_key, protocols
 from bpvs.director.plans import plan_fields
 from bpvs.director.rooms import Rooms
 from bpvs.director.rows import PLAN_AT, Row, pack_counters, read_rows, wrap
+from bpvs.director.slots import pack_slots
 from bpvs.director.totals import zero_totals
 from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
@@ -202,7 +203,8 @@ def _plan(
     ipv6 = sum(address.is_ipv6 for address in locals_)
     left, zero = _left(rooms, dests, before), before.zero if before else _NOTHING
     turn = _turn(instance, service, before, table)
-    fields = plan_fields(service)
+    kept = rooms.keep_weights(dests, servers, before, table.journal.get(service.key, ()))
+    fields = plan_fields(service) | _slots(instance, rooms, service.scheduler, servers, kept)
     if any(server.weight > 0 for server in servers):
         fields["flags"] = int(fields["flags"]) | _abi.PLAN_SERVES
     return _abi.PLAN.pack(
@@ -237,6 +239,17 @@ def _turn(instance: Instance, service: VirtualService, before: Row | None, table
     at = PLAN_AT + before.current * _abi.PLAN.size + _abi.PLAN.offset("turn")
     (turn,) = struct.unpack("=Q", instance.services.bytes_at(before.row, at, 8))  # it moved since it was read
     return carry(service.scheduler, Turn(turn, before.turn.step, before.turn.top), before.servers, steps)
+
+
+def _slots(
+    instance: Instance, rooms: Rooms, scheduler: str, servers: tuple[RealServer, ...], kept: list[int]
+) -> dict[str, int]:
+    """Write the scheduler's table; slots and slot_rows of struct plan."""
+    content = pack_slots(scheduler, servers, kept)
+    count = len(content) // _abi.SLOT_ROW.size
+    first = rooms.slot_rows(count)
+    instance.slots.write(first, content)
+    return {"slots": first, "slot_rows": count}
 
 
 def _left(rooms: Rooms, dests: list[int], before: Row | None) -> Counters:

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 from _socket import htons, ntohs
+from collections.abc import Iterable, Sequence
 
 from bpvs.director.capability import NO_SERVER, NO_SERVICE, Place
 from bpvs.director.identity import Virtual, virtual_of
 from bpvs.director.lists import Lists, wait_for_packets
 from bpvs.director.rows import Row, pack_counters
-from bpvs.director.turns import ServerKey
+from bpvs.director.turns import kept_weights, server_key
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Counters, DirectorError, Method, RealServer, ServiceKey
+from bpvs.model.table import Step
 
 _TUNNEL_AT = _abi.DEST.offset("tunnel")
 _SOURCE_SIZE = _abi.ADDRESS.size
@@ -30,13 +32,14 @@ class Rooms:
         self._traffic = instance.traffic
         self._services = {row.row for row in rows.values()}
         self._known = {
-            row.row: dict(zip(map(_server_key, row.servers), row.dests, strict=True)) for row in rows.values()
+            row.row: dict(zip(map(server_key, row.servers), row.dests, strict=True)) for row in rows.values()
         }
         self._listed = {dest for row in rows.values() for dest in row.dests}
         self._server_lists = Lists(instance, _abi.MAX_SERVERS, "servers", ("first", "count"))
         self._local_lists = Lists(
             instance, _abi.MAX_LOCALS, "local addresses", ("local_first", "local_ipv4", "local_ipv6")
         )
+        self._slot_lists = Lists(instance, _abi.MAX_SLOT_ROWS, "parts of hash tables", ("slots", "slot_rows"))
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
         self._former: dict[int, list[int]] = {}  # the same by service
@@ -76,6 +79,10 @@ class Rooms:
         """The first of `count` consecutive rows of `servers`."""
         return self._server_lists.rows(count, self._services)
 
+    def slot_rows(self, count: int) -> int:
+        """The first of `count` consecutive rows of `slots`."""
+        return self._slot_lists.rows(count, self._services)
+
     def local_rows(self, count: int) -> int:
         """The first of `count` consecutive rows of `locals`."""
         return self._local_lists.rows(count, self._services)
@@ -86,7 +93,7 @@ class Rooms:
         The one that it has; or had, if it was removed and still has connections (it is then the same server again, as
         in IPVS); or a free one.
         """
-        known = self._known.get(service, {}).get(_server_key(server)) if before else None
+        known = self._known.get(service, {}).get(server_key(server)) if before else None
         if known is not None:
             return known
         identity = _identity(key, server)
@@ -119,15 +126,13 @@ class Rooms:
     def limit(self, dest: int, server: RealServer) -> None:
         """Note its thresholds; the number of connections that it has says whether it is overloaded by them.
 
-        And its method, whether it is quiet, and its weight if that is above 0.
+        And its method, and whether it is quiet.
         Source: net/netfilter/ipvs/ip_vs_ctl.c, __ip_vs_update_dest.
         """
         dests = self._instance.dests
         dests.store(dest, "method", server.method)
         flags = dests.load(dest, "flags") & ~_abi.DEST_QUIET
         dests.store(dest, "flags", flags | (0 if server.weight else _abi.DEST_QUIET))
-        if server.weight:
-            dests.store(dest, "weight", server.weight)
         if dests.read(dest, "upper", "lower") == (server.upper, server.lower):
             return
         dests.store(dest, "upper", server.upper)
@@ -137,6 +142,18 @@ class Rooms:
             dests.store(dest, "overloaded", 1)
         elif count < (server.lower or server.upper - server.upper // 4) or not server.upper:
             dests.store(dest, "overloaded", 0)
+
+    def keep_weights(
+        self, dests: Sequence[int], servers: Sequence[RealServer], before: Row | None, steps: Iterable[Step]
+    ) -> list[int]:
+        """Note each server's last weight above 0; see kept_weights()."""
+        notes = self._instance.dests
+        old = zip(map(server_key, before.servers), before.dests, strict=True) if before else ()
+        kept = kept_weights({key: notes.load(dest, "weight") for key, dest in old}, steps)
+        weights = [kept[server_key(server)] for server in servers]
+        for dest, weight in zip(dests, weights, strict=True):
+            notes.store(dest, "weight", weight)
+        return weights
 
     def clean(self) -> None:
         """Forget the ways to servers that had a row before; to be called before a plan shows it."""
@@ -206,10 +223,6 @@ class Rooms:
 
     def _forget_rates(self, dest: int) -> None:
         self._instance.dest_rates.write(dest, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
-
-
-def _server_key(server: RealServer) -> ServerKey:
-    return server.address, server.port
 
 
 def _identity(key: ServiceKey, server: RealServer) -> _Identity:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tables that hashing schedulers look servers up in; pure.
+"""The tables that schedulers look servers up in; pure.
 
-A table holds places in the service's list, newest server first, or EMPTY in every slot. It is filled as the kernel does
-it: net/netfilter/ipvs/ip_vs_sh.c, ip_vs_dh.c and ip_vs_mh.c, their functions ..._reassign().
+A table holds places in the service's list, newest server first, or SLOT_EMPTY. Those of sh, dh and mh are filled as the
+kernel does it: net/netfilter/ipvs/ip_vs_sh.c, ip_vs_dh.c and ip_vs_mh.c, their functions ..._reassign().
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from math import gcd
 
 from bpvs.director.siphash import hsiphash
+from bpvs.kernel._abi import (
+    HASH_SLOTS,
+    MAGLEV_KEY,
+    MAGLEV_SLOTS,
+    MAGLEV_STRIDE_KEY,
+    SLOT_EMPTY,
+    SLOTS_PER_ROW,
+)
 from bpvs.model import Address, RealServer
 
-EMPTY = 0xFFFF
-HASH_SLOTS = 256  # of sh and dh: IP_VS_SH_TAB_SIZE, IP_VS_DH_TAB_SIZE
-MAGLEV_SLOTS = 4093  # of mh: the prime for CONFIG_IP_VS_MH_TAB_INDEX 12
-MAGLEV_KEYS = 2654435761, 2654446892
 _MAGLEV_SHIFT = 6  # log2 of the longest run of slots for the heaviest server, IP_VS_MH_TAB_INDEX / 2
 
 Slots = array  # of places, typecode "H"
@@ -49,7 +53,7 @@ def fill_mh(servers: Sequence[RealServer], kept: Sequence[int]) -> Slots[int]:
         for number, (place, turns, at, skip) in enumerate(walks):
             taken = min(turns, free)
             for _ in range(taken):
-                while slots[at] != EMPTY:
+                while slots[at] != SLOT_EMPTY:
                     at = (at + skip) % MAGLEV_SLOTS  # noqa: PLW2901 - goes on from there in the next round
                 slots[at] = place
             walks[number] = place, turns, at, skip
@@ -57,11 +61,28 @@ def fill_mh(servers: Sequence[RealServer], kept: Sequence[int]) -> Slots[int]:
     return slots
 
 
-FILLERS: dict[str, Callable[[Sequence[RealServer], Sequence[int]], Slots[int]]] = {
+def order_by_weight(servers: Sequence[RealServer], _kept: Sequence[int]) -> Slots[int]:
+    """For fo and ovf: the heaviest server first, of several the newest; none of weight 0."""
+    serving = (place for place, server in enumerate(servers) if server.weight)
+    return array("H", sorted(serving, key=lambda place: -servers[place].weight))
+
+
+_FILLERS: dict[str, Callable[[Sequence[RealServer], Sequence[int]], Slots[int]]] = {
     "sh": fill_sh,
     "dh": fill_dh,
     "mh": fill_mh,
+    "fo": order_by_weight,
+    "ovf": order_by_weight,
 }
+
+
+def pack_slots(scheduler: str, servers: Sequence[RealServer], kept: Sequence[int]) -> bytes:
+    """The scheduler's table as rows of `slots`; none for a scheduler without. `kept`: see fill_mh()."""
+    filler = _FILLERS.get(scheduler)
+    if filler is None:
+        return b""
+    slots = filler(servers, kept)
+    return (slots + _empty(-len(slots) % SLOTS_PER_ROW)).tobytes()
 
 
 def fold(address: Address) -> int:
@@ -73,7 +94,7 @@ def fold(address: Address) -> int:
 
 
 def _empty(count: int) -> Slots[int]:
-    return array("H", (EMPTY,)) * count
+    return array("H", (SLOT_EMPTY,)) * count
 
 
 def _circle(runs: Iterable[int]) -> Slots[int]:
@@ -96,5 +117,5 @@ def _turns(kept: Sequence[int]) -> list[int]:
 def _permutation(server: RealServer) -> tuple[int, int]:
     """First slot and stride of a server."""
     number = server.port + fold(server.address) & 0xFFFFFFFF
-    first, stride = (hsiphash(key, number) for key in MAGLEV_KEYS)
+    first, stride = (hsiphash(key, number) for key in (MAGLEV_KEY, MAGLEV_STRIDE_KEY))
     return first % MAGLEV_SLOTS, stride % (MAGLEV_SLOTS - 1) + 1

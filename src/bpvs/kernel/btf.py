@@ -102,7 +102,7 @@ def _parse(data: bytes) -> list[Type]:
         kind, count, flag = info >> 24 & 0x1F, info & 0xFFFF, info >> 31
         at += _TYPE.size
         body = _Body(data, at, strings)
-        types.append(body.read(kind, _string(data, strings + name), count, extra, is_bitfield_form=bool(flag)))
+        types.append(body.read(kind, _string(data, strings + name), count, extra, flag=bool(flag)))
         at = body.at
     return types
 
@@ -115,12 +115,13 @@ class _Body:
         self.at = at
         self._strings = strings
 
-    def read(self, kind: int, name: str, count: int, extra: int, *, is_bitfield_form: bool) -> Type:
+    def read(self, kind: int, name: str, count: int, extra: int, *, flag: bool) -> Type:
+        """`flag`: the bit whose meaning depends on the kind."""
         if kind == ARRAY:
             element, _index, length = self._take("<III")
             return Type(kind, name, target=element, count=length)
         if kind in (STRUCT, UNION):
-            mask = 0xFFFFFF if is_bitfield_form else 0xFFFFFFFF
+            mask = 0xFFFFFF if flag else 0xFFFFFFFF  # with it, offsets have the size of a bit field above
             members = (self._take("<III") for _ in range(count))
             return Type(
                 kind,
@@ -129,7 +130,7 @@ class _Body:
                 members=tuple(Member(self._name(n), t, (o & mask) // 8) for n, t, o in members),
             )
         if kind == ENUM:
-            pairs = [self._take("<Ii") for _ in range(count)]
+            pairs = [self._take("<Ii" if flag else "<II") for _ in range(count)]
             return Type(kind, name, size=extra, values={self._name(n): v for n, v in pairs})
         entries = {INT: 4, VAR: 4, DECL_TAG: 4, FUNC_PROTO: 8 * count, DATASEC: 12 * count, ENUM64: 12 * count}
         self.at += entries.get(kind, 0)

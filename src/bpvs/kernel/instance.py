@@ -135,6 +135,11 @@ class Instance:
         return self._array("locals", _abi.ADDRESS)
 
     @property
+    def slots(self) -> ArrayMap:
+        """struct slot_row: the tables that plans point into."""
+        return self._array("slots", _abi.SLOT_ROW)
+
+    @property
     def books(self) -> HashMap:
         """struct book_key to struct book."""
         return HashMap(self._descriptor("books"))

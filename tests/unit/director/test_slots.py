@@ -4,10 +4,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bpvs.director.slots import EMPTY, FILLERS, HASH_SLOTS, MAGLEV_SLOTS
+from bpvs.director.slots import _FILLERS as FILLERS
+from bpvs.kernel._abi import HASH_SLOTS, MAGLEV_SLOTS, SLOT_EMPTY
 from bpvs.model import Address, Family, Method, RealServer
 from tests.property.recordings import Block, blocks
 from tests.property.scheduler_hash_model import PRIME, Hashing, golden, siphash13, word
@@ -32,6 +33,7 @@ def server(address: Address, port: int, weight: int) -> RealServer:
 
 
 @pytest.mark.parametrize("scheduler", SIZES)
+@settings(deadline=None)  # the model takes its time
 @given(added=additions)
 def test_tables_are_those_of_the_model(scheduler: str, added: list[tuple[Address, int, int, int]]) -> None:
     model = Service.begin(SCHEDULERS[scheduler], {str(at): one[:2] for at, one in enumerate(added)})
@@ -44,7 +46,7 @@ def test_tables_are_those_of_the_model(scheduler: str, added: list[tuple[Address
     assert len(slots) == SIZES[scheduler]
     assert isinstance(model.scheduler, Hashing)
     expected = [model.servers.index(one) for one in model.scheduler.table]
-    assert list(slots) == (expected or [EMPTY] * SIZES[scheduler])
+    assert list(slots) == (expected or [SLOT_EMPTY] * SIZES[scheduler])
 
 
 RECORDED = [one for one in blocks("scheduler_hashes.out") if one.scheduler in ("sh", "mh") and not one.flags]
