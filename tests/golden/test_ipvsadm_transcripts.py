@@ -92,6 +92,19 @@ HASH_ORDER = {
     ("c33_full_listing", "cat /proc/net/ip_vs"),
 }
 
+# What other programs than ours said.
+SETTINGS = "tests/unit/model/test_sysctls.py compares the settings"
+NOT_REPLAYED = {
+    ("c00_defaults", "sysctl -a -r \\^net.ipv4.vs"): SETTINGS,
+    ("c00_defaults", 'sysctl -a -r "^net.ipv4.vs.lblc"'): SETTINGS,
+    (
+        "c00_defaults",
+        "ls /proc/net | grep ip_vs",
+    ): "the kernel's names belong to the kernel; `bpvs proc` has these files",
+    ("c00_defaults", "uname -a"): "of the machine",
+    ("c24_rs_addresses", "ip route del default"): "of the machine",
+}
+
 # With these a rehearsal goes before each command, which must end as the command then does.
 CHANGING = ("-A", "-E", "-D", "-C", "-a", "-e", "-d", "-Z", "--set")
 
@@ -273,6 +286,7 @@ def test_transcript_is_the_recorded_one(scenario: str, tmp_path: Path) -> None:
         place = (scenario, first.removeprefix("$ "))
         seen[first] += 1
         if got is None:
+            assert place in NOT_REPLAYED
             continue
         if place in DIFFERENCES and seen[first] not in ALIKE.get(place, ()):
             assert got != want, f"{first} does not differ any more: {DIFFERENCES[place]}"
@@ -284,5 +298,5 @@ def test_transcript_is_the_recorded_one(scenario: str, tmp_path: Path) -> None:
 
 def test_every_difference_names_a_recorded_command() -> None:
     known = {(scenario, first.removeprefix("$ ")) for scenario in SCENARIOS for first, _ in recorded(scenario)}
-    assert set(DIFFERENCES) | HASH_ORDER <= known
+    assert set(DIFFERENCES) | set(NOT_REPLAYED) | HASH_ORDER <= known
     assert set(ALIKE) <= set(DIFFERENCES)
