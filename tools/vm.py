@@ -23,6 +23,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,8 @@ KERNEL_PACKAGE = "linux-image-amd64"  # Debian's name for "the current stable ke
 BOOT_S = 120  # a boot takes 15 s on an idle machine
 # depmod and qemu live where the PATH of a user may not look; vng starts its own helpers by name.
 SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+
+GUEST_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class VmUnavailableError(Exception):
@@ -139,7 +142,14 @@ def python_files() -> list[Path]:
     return [path for path in files if path.exists()]
 
 
-def pack(paths: list[Path], archive: Path) -> None:
+def program_files(names: Sequence[str]) -> list[Path]:
+    """Return what every start of these programs reads: themselves and their libraries."""
+    found = [Path(path).resolve() for name in names if (path := shutil.which(name, path=GUEST_PATH))]
+    libraries = {word for path in found for word in run_tool("ldd", str(path)).split() if word.startswith("/")}
+    return [*found, *sorted(Path(path).resolve() for path in libraries)]
+
+
+def pack(paths: Sequence[Path], archive: Path) -> None:
     """Write files and folders, each under its number, into a tar archive that the machine unpacks into its memory.
 
     The host's files are read anew by every process of the machine, which made `python3 -c 0` take 4 s there.
@@ -155,7 +165,7 @@ def pack(paths: list[Path], archive: Path) -> None:
             tar.add(path, str(number), filter=wanted)
 
 
-def unpack_script(paths: list[Path], archive: Path) -> str:
+def unpack_script(paths: Sequence[Path], archive: Path) -> str:
     """Return the lines that unpack the archive and put each copy in its original's place."""
     mounts = [f"mount --bind /run/copies/{number} {shlex.quote(str(path))}\n" for number, path in enumerate(paths)]
     return f"mkdir /run/copies && tar -xf {shlex.quote(str(archive))} -C /run/copies\n{''.join(mounts)}"
@@ -167,7 +177,7 @@ def guest_script(command: str, exchange: Path, timeout_s: int, mounts: str = "")
     return (
         "#!/bin/bash\n"
         f"cd {shlex.quote(str(ROOT))}\n"
-        "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
+        f"export PATH={GUEST_PATH}\n"
         "unset PYTHONDONTWRITEBYTECODE\n"
         f"{mounts}"
         f"timeout --kill-after=5 {timeout_s} bash -c {shlex.quote(command)} </dev/null >{folder}/output 2>&1\n"
@@ -183,9 +193,10 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def run(command: str, timeout_s: int = 600) -> Result:
+def run(command: str, timeout_s: int = 600, programs: Sequence[str] = ()) -> Result:
     """Boot the machine and run one shell command in it as root, from the project's folder.
 
+    `programs` are names of those that it starts often: like Python, they are read from the machine's memory.
     A command that takes longer than timeout_s ends with code 124, as timeout(1) has it.
     Raises VmUnavailableError, or VmFailedError if the machine did not come up or stopped on the way.
     """
@@ -193,9 +204,10 @@ def run(command: str, timeout_s: int = 600) -> Result:
     with tempfile.TemporaryDirectory(dir=CACHE) as folder:
         exchange = Path(folder)
         archive = exchange / "copies.tar"
-        pack(python_files(), archive)
+        copies = [*python_files(), *program_files(programs)]
+        pack(copies, archive)
         main = exchange / "main"
-        main.write_text(guest_script(command, exchange, timeout_s, unpack_script(python_files(), archive)))
+        main.write_text(guest_script(command, exchange, timeout_s, unpack_script(copies, archive)))
         main.chmod(0o755)
         console = exchange / "console"
         with console.open("wb") as log:
@@ -225,10 +237,11 @@ def main() -> int:
     """Run the command line's command; its output and exit code become this process's."""
     parser = argparse.ArgumentParser(description="Run a command under Debian's stock kernel in a virtual machine.")
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for the command, without the boot")
+    parser.add_argument("--program", action="append", default=[], help="one that the command starts often; repeatable")
     parser.add_argument("command", nargs="+", help="one shell command; several words are joined by spaces")
     arguments = parser.parse_args()
     try:
-        result = run(" ".join(arguments.command), arguments.timeout)
+        result = run(" ".join(arguments.command), arguments.timeout, arguments.program)
     except (VmUnavailableError, VmFailedError) as error:
         print(error, file=sys.stderr)
         return 125

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The list of scenarios, filled by the decorator that they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.oracle.play import Play
+
+Script = Callable[[Play], None]
+# A scenario's number is the second octet of its addresses; 0 and 1 are the stage's own.
+_FIRST = 2
+_LAST = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`always`: part of the subset that every run of the tests plays. `alone`: on a stage that no other was on."""
+
+    name: str
+    number: int
+    script: Script
+    always: bool
+    alone: bool
+
+
+SCENARIOS: dict[str, Scenario] = {}
+
+
+def scenario(name: str, *, always: bool = False, alone: bool = False) -> Callable[[Script], Script]:
+    """Enters a function into the list."""
+
+    def enter(script: Script) -> Script:
+        add(name, script, always=always, alone=alone)
+        return script
+
+    return enter
+
+
+def add(name: str, script: Script, *, always: bool = False, alone: bool = False) -> None:
+    """Enters a scenario into the list; its name is new."""
+    number = _FIRST + len(SCENARIOS)
+    if name in SCENARIOS or "," in name or number > _LAST:
+        raise ValueError(f"scenario {name!r} is there already, has a comma, or there are more than addresses")
+    SCENARIOS[name] = Scenario(name, number, script, always, alone)

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every scenario, on the kernel's IPVS and on BPVS in one virtual machine, compared line by line."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.oracle.accepted import PAGE, page
+from tests.oracle.compare import Transcripts
+from tests.oracle.scenarios import SCENARIOS
+from tests.oracle.theatre import judge, no_longer, play
+
+pytestmark = [pytest.mark.oracle, pytest.mark.timeout(3600)]
+
+VM_S = 3000
+# ORACLE_ONLY="tcp states" plays the scenarios whose names begin so.
+NAMES = [name for name in SCENARIOS if name.startswith(os.environ.get("ORACLE_ONLY", ""))]
+
+
+@pytest.fixture(scope="module")
+def played() -> Transcripts:
+    """What both sides printed."""
+    return play(NAMES, VM_S)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bpvs_plays_as_ipvs_does(played: Transcripts, name: str) -> None:
+    difference = judge(played, name)
+    assert not difference, difference
+
+
+def test_every_accepted_difference_occurs(played: Transcripts) -> None:
+    assert not no_longer(played)
+
+
+def test_the_page_of_differences_is_written() -> None:
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page())
