@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Replay what was recorded from ipvsadm 1.31 on Linux 6.1, byte for byte, against a director in memory.
 
-`ipvsadm/NAME.sh` is the scenario, `ipvsadm/NAME.out` what the real tool printed. Bash expands the scenario's loops and
-variables and tells each command; plain ipvsadm commands are run in this process, lines of shell in a real shell.
+`ipvsadm/NAME.sh` is the scenario, `ipvsadm/NAME.out` what the real tool printed. Plain ipvsadm commands are run in this
+process, lines of shell in a real shell.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from bpvs.cli.proc import lines
 from bpvs.ipvsadm.run import run
 from bpvs.model import Address
 from bpvs.testing import FixedResolver, MemoryDirector
+from tests.golden.told import FOLDER, told
 
-FOLDER = Path(__file__).parent / "ipvsadm"
 SCENARIOS = sorted(path.stem for path in FOLDER.glob("c*.sh"))
 
 # The names that the recording machine knew.
@@ -108,17 +108,6 @@ NOT_REPLAYED = {
 # With these a rehearsal goes before each command, which must end as the command then does.
 CHANGING = ("-A", "-E", "-D", "-C", "-a", "-e", "-d", "-Z", "--set")
 
-# Bash expands the scenario; each command is told as: kind, the line as recorded, number of words, words.
-TELL = r"""
-tell() { local kind=$1 line; shift; printf -v line '%q ' "$@"; printf '%s\0' "$kind" "${line% }" "$#" "$@"; }
-r() { tell run "$@"; }
-q() { tell quiet "$@"; }
-ipvsadm() { tell bare ipvsadm "$@"; }
-rs() { printf '%s\0' shell "$1" 1 "$1"; }
-note() { printf '%s\0' note "$*" 0; }
-mount() { :; }
-umount() { :; }
-"""
 # Stands in for the commands in a line of shell; the director is handed on in a file.
 STAND_IN = """\
 #!{python}
@@ -183,18 +172,14 @@ class Replay:
             yield pending
 
     def _told(self) -> Iterator[tuple[str, str, list[str]]]:
-        scenario = (FOLDER / f"{self.scenario}.sh").read_text()
-        told = subprocess.run(
-            ["bash", "-c", TELL + scenario], env=self._environment(), capture_output=True, text=True, check=True
-        )
-        fields = iter(told.stdout.split("\0")[:-1])
+        commands = told(self.scenario, self._environment())
+        first = next(commands)
         hosts = self.folder / "hosts"
         if hosts.exists():
             lines = [line.split() for line in hosts.read_text().splitlines()]
             self.resolver = FixedResolver({line[0]: line[1:] for line in lines}, SERVICES)
-        for kind in fields:
-            line = next(fields)
-            yield kind, line, [next(fields) for _ in range(int(next(fields)))]
+        yield first
+        yield from commands
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "T": str(self.folder), "PATH": f"{self.bin}:{os.environ['PATH']}"}

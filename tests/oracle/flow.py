@@ -86,7 +86,7 @@ class Flow:
             self.ask("A")
 
     def read_ask(self, seen: list[Sighting]) -> str:
-        """What `ask` says: the server, with the port if it is another, and the method if not NAT: `s3:8080`, `s3/dr`."""
+        """What `ask` says: the server; with the port if it is another, the method if not NAT: `s3:8080`, `s3/dr`."""
         if len(seen) != 1 or not self.play.station(seen[0]).startswith("s"):
             return self._other(seen)
         station, packet = self.play.station(seen[0]), seen[0].packet

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from tests.oracle import settle
 from tests.oracle.side import Answer, Side, run_program
@@ -73,7 +74,7 @@ class Play:
     def vs(self, line: str, stdin: str = "") -> Answer:
         """ipvsadm with its answer."""
         answer = self.run(line, stdin)
-        self._show(f"$ ipvsadm {line}", answer)
+        self.show(f"$ ipvsadm {line}", answer)
         return answer
 
     def set_up(self, *lines: str) -> None:
@@ -81,7 +82,7 @@ class Play:
         answer = self.run("-R", "".join(f"{self._expanded(line)}\n" for line in lines))
         if answer.code or answer.out or answer.err:
             self.say(*(f"< {line}" for line in lines))
-            self._show("$ ipvsadm -R", answer)
+            self.show("$ ipvsadm -R", answer)
 
     def service(self, service: str, options: str, servers: Iterable[str]) -> None:
         """A service and its servers: `-t V:80`, `-s rr`, then `S1:80 -m -w 3`."""
@@ -97,7 +98,8 @@ class Play:
 
         return re.sub(r"\b(?:V|S(\d+))(v6)?(?=[:\s]|$)", address, line)
 
-    def _show(self, title: str, answer: Answer) -> None:
+    def show(self, title: str, answer: Answer) -> None:
+        """A command's answer as the transcript has it."""
         self.say(title, *settle.output(answer.out))
         self.say(*(f"! {line}" for line in settle.output(answer.err)))
         if answer.code:
@@ -134,7 +136,7 @@ class Play:
         answer = self.run(options)
         rows = self.own_rows(answer.out.splitlines())
         out = "".join(f"{line}\n" for line in answer.out.splitlines()[:2] + settle.connections(rows, self.timeouts))
-        self._show(f"$ ipvsadm {options}", Answer(out, answer.err, answer.code))
+        self.show(f"$ ipvsadm {options}", Answer(out, answer.err, answer.code))
 
     def own_rows(self, lines: list[str]) -> list[str]:
         """Rows of a list of connections that are this scenario's: by its clients' addresses."""
@@ -168,7 +170,7 @@ class Play:
             mine = f" 0A{self.number:02X}", f" fd0c:{self.number:04x}:"
             rows = [line for line in lines[1:] if any(word in line for word in mine)]
             lines = lines[:1] + settle.proc_connections(rows, self.timeouts)
-        self._show(f"$ cat /proc/net/{name}", Answer("\n".join(lines), answer.err, answer.code))
+        self.show(f"$ cat /proc/net/{name}", Answer("\n".join(lines), answer.err, answer.code))
 
     def mark(self, rule: str, mark: int) -> None:
         """nftables marks packets in PREROUTING, as every LVS guide does."""
@@ -182,6 +184,13 @@ class Play:
         answer = run_program(self.stage.director, ["nft", "-f", "-"], lines)
         if answer.code:
             raise RuntimeError(f"nft refused {lines!r}: {answer.err}")
+
+    def shell(self, line: str, environment: Mapping[str, str], *, shown: bool = True) -> None:
+        """A line of shell on the director; its ipvsadm is the side's."""
+        search = f"{self.side.commands}:{os.environ['PATH']}" if self.side.commands else os.environ["PATH"]
+        answer = run_program(self.stage.director, ["bash", "-c", line], "", {**environment, "PATH": search})
+        if shown:
+            self.show(f"$ {line}", answer)
 
     # Traffic
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +40,15 @@ def in_child(place: str, work: Callable[[], int], stdin: str = "") -> Answer:
     return _answer(start, stdin)
 
 
-def run_program(place: str, argv: Sequence[str], stdin: str = "") -> Answer:
+def run_program(
+    place: str, argv: Sequence[str], stdin: str = "", environment: Mapping[str, str] = os.environ
+) -> Answer:
     """What a program wrote that ran in the namespace `place`; no copy of this process is made on the way."""
 
     def start(files: Sequence[int]) -> int:
         actions = [(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)]
         with namespace.inside(place):
-            return os.posix_spawnp(argv[0], list(argv), os.environ, file_actions=actions)
+            return os.posix_spawnp(argv[0], list(argv), environment, file_actions=actions)
 
     return _answer(start, stdin)
 
@@ -88,6 +90,7 @@ class Side(ABC):
     """Who answers commands in the director's namespace."""
 
     name: str
+    commands = ""  # the folder of its console scripts, if they are not on the PATH
 
     @abstractmethod
     def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "") -> Answer: ...
@@ -135,6 +138,7 @@ class Bpvs(Side):
     """Ours."""
 
     name = "bpvs"
+    commands = str(Path(sys.executable).parent)
 
     def __init__(self) -> None:
         # What a command would import; children inherit it.

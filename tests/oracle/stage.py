@@ -25,7 +25,7 @@ from tests.oracle.wire import Packet
 
 EXT, INT = "ext", "int"
 ROUTER, DIRECTOR = "02:00:00:00:00:02", {EXT: "02:00:00:00:0d:01", INT: "02:00:00:00:0d:02"}
-_ECHO = {EXT: ("10.0.0.2", "10.0.0.1"), INT: ("10.0.1.2", "10.0.1.1")}
+_ECHO = {EXT: ("10.255.0.2", "10.255.0.1"), INT: ("10.255.1.2", "10.255.1.1")}
 SERVERS = 20
 _NEIGHBOURS = {133, 134, 135, 136, 143}  # ICMPv6 types: neighbour discovery, multicast listeners
 _IGMP = 2
@@ -109,7 +109,7 @@ class Stage:
         self.configure(
             "address add fd00::1/64 dev ext nodad",
             f"neighbour add fd00::2 lladdr {ROUTER} dev ext nud permanent",
-            "route add default via 10.0.0.2",
+            "route add default via 10.255.0.2",
             "route add ::/0 via fd00::2",
         )
         director.set_sysctl("net.ipv4.ip_forward", 1)

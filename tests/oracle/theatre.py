@@ -13,7 +13,7 @@ from tests.oracle.accepted import ACCEPTED, Accepted
 from tests.oracle.compare import OURS, REAL, Transcripts, accepting, differences, shown, transcripts
 
 JOBS = 2
-MODULES = ("ip_vs", "nf_tables", "veth", "dummy", "sctp")
+MODULES = ("ip_vs", "nf_tables", "veth", "dummy")
 PROGRAMS = ("ipvsadm", "ip", "nft", "sysctl", "cat")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from tests.oracle.scenarios import (
     changes,
+    commands,
     counters,
     limits,
     local,
@@ -25,6 +26,7 @@ __all__ = [
     "SCENARIOS",
     "Scenario",
     "changes",
+    "commands",
     "counters",
     "limits",
     "local",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.oracle.play import Play
 
 Script = Callable[[Play], None]
-# A scenario's number is the second octet of its addresses; 0 and 1 are the stage's own.
+# A scenario's number is the second octet of its addresses; 255 is the stage's own, 0 that of recorded commands.
 _FIRST = 2
 _LAST = 254
 
