@@ -170,7 +170,7 @@ class Play:
             mine = f" 0A{self.number:02X}", f" fd0c:{self.number:04x}:"
             rows = [line for line in lines[1:] if any(word in line for word in mine)]
             lines = lines[:1] + settle.proc_connections(rows, self.timeouts)
-        self.show(f"$ cat /proc/net/{name}", Answer("\n".join(lines), answer.err, answer.code))
+        self.show(f"$ cat /proc/net/{name}", Answer("".join(f"{line}\n" for line in lines), answer.err, answer.code))
 
     def mark(self, rule: str, mark: int) -> None:
         """nftables marks packets in PREROUTING, as every LVS guide does."""

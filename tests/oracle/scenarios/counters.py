@@ -19,7 +19,7 @@ def some(play: Play, port: int) -> None:
     play.choices(Flow(play, 2, port + at, 53, kind="udp").ask("x" * 72) for at in range(3))
 
 
-@scenario("counters and files", alone=True, always=True)
+@scenario("counters and files", alone=True)
 def files(play: Play) -> None:
     play.vs("-L -n")
     play.proc("ip_vs")

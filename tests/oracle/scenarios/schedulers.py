@@ -87,4 +87,4 @@ _MORE = ("mh -b mh-fallback", "mh -b mh-fallback,mh-port", "dh", "lblc", "lblcr"
 
 for _at, _scheduler in enumerate((*_PLAIN, *_HASHED, *_MORE)):
     _name = _scheduler.replace(" -b ", " ").replace(",", " ")
-    add(f"scheduler {_name}", partial(churn, scheduler=_scheduler, size=2 + _at, seed=1), always=_scheduler == "wlc")
+    add(f"scheduler {_name}", partial(churn, scheduler=_scheduler, size=2 + _at, seed=1), always=_scheduler == "wrr")

@@ -64,3 +64,10 @@ def test_the_copies_leave_out_what_no_command_reads(tmp_path: Path) -> None:
 
 def test_the_interpreter_and_the_projects_modules_are_among_the_copies() -> None:
     assert {Path(sys.executable).resolve(), vm.ROOT / "src"} <= set(vm.python_files())
+
+
+def test_programs_are_copied_with_their_libraries_and_missing_ones_left_out() -> None:
+    files = vm.program_files(["bash", "no-such-program"])
+    assert files[0] == Path("/usr/bin/bash").resolve()
+    assert any(path.name.startswith("libc.so") for path in files)
+    assert all(path.is_file() for path in files)
