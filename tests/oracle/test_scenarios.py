@@ -22,7 +22,7 @@ NAMES = [name for name in SCENARIOS if name.startswith(os.environ.get("ORACLE_ON
 @pytest.fixture(scope="module")
 def played() -> Transcripts:
     """What both sides printed."""
-    return play(NAMES, VM_S)
+    return play(NAMES, VM_S, jobs=2)
 
 
 @pytest.mark.parametrize("name", NAMES)

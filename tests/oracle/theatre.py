@@ -12,17 +12,16 @@ from compile_bpf import ROOT
 from tests.oracle.accepted import ACCEPTED, Accepted
 from tests.oracle.compare import OURS, REAL, Transcripts, accepting, differences, shown, transcripts
 
-JOBS = 2
 MODULES = ("ip_vs", "nf_tables", "veth", "dummy")
 PROGRAMS = ("ipvsadm", "ip", "nft", "sysctl", "cat")
 
 
-def play(names: Sequence[str], seconds: int) -> Transcripts:
-    """What both sides printed. Skips where there is no machine."""
+def play(names: Sequence[str], seconds: int, jobs: int) -> Transcripts:
+    """What both sides printed, each in as many processes. Skips where there is no machine."""
     player = f"PYTHONPATH={ROOT}:{ROOT}/src {ROOT}/.venv/bin/python tests/oracle/player.py"
     loading = "; ".join(f"modprobe {name}" for name in MODULES)
     try:
-        result = vm.run(f"{loading}; {player} {JOBS} {REAL},{OURS} '{','.join(names)}'", seconds, PROGRAMS)
+        result = vm.run(f"{loading}; {player} {jobs} {REAL},{OURS} '{','.join(names)}'", seconds, PROGRAMS)
     except vm.VmUnavailableError as error:
         pytest.skip(str(error))
     found = transcripts(result.output)
