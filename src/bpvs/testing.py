@@ -24,6 +24,7 @@ from bpvs.model import (
     UnknownScheduler,
     VirtualService,
 )
+from bpvs.model.operations import Operations
 from bpvs.model.sysctls import default_sysctls, fixed_sysctls
 from bpvs.text.names import PROTOCOL_NAMES, Resolver
 
@@ -31,7 +32,7 @@ SCHEDULERS = frozenset(("rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "
 ENGINES = frozenset(("", "sip"))
 
 
-class MemoryDirector:
+class MemoryDirector(Operations):
     """Holds a table in memory and refuses what IPVS on Linux 6.1 would; everything else is as the caller sets it.
 
     `broadcasts` holds the broadcast addresses that a routing table would know, which are no servers. `statuses`,

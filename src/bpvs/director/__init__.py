@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from bpvs.kernel import _abi, bpf, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
 from bpvs.model import (
-    KEEP_TIMEOUTS,
     Connection,
     Counters,
     DirectorError,
@@ -27,16 +26,18 @@ from bpvs.model import (
     Timeouts,
     Totals,
 )
+from bpvs.model.operations import Operations
 from bpvs.model.value import dataclass
 from bpvs.net import namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from bpvs.director.change import Change
     from bpvs.director.interfaces import Attached
     from bpvs.director.rehearsal import Rehearsal
-    from bpvs.director.rows import Row
+    from bpvs.net.address import Judge
 
-__all__ = ["Change", "Director", "Overview"]
+__all__ = ["Director", "Overview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +60,32 @@ class Overview:
     verdicts: dict[str, int]
 
 
-class Director:
-    """The data plane of the calling thread's network namespace.
+class Director(Operations):
+    """The data plane of a network namespace.
 
+    `netns`: a name of `ip netns` or a path such as /proc/1/ns/net (FileNotFoundError); None: the calling thread's.
     Nothing is loaded before the first change that needs it; until then the table is empty. Raises PermissionError
     without root's rights, and DirectorError from every method when the kernel or the instance does not allow it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, netns: str | None = None) -> None:
         if os.geteuid() != 0:
             raise PermissionError("you must be root")
-        self.cookie = namespace.cookie()
+        self._netns = netns
+        with namespace.inside(netns):
+            self.cookie = namespace.cookie()
         self._instance: Instance | None = None
+
+    def inside(self) -> namespace.Visit:
+        """The calling thread is in the director's namespace for a `with` block; DirectorError if it is another now."""
+        return namespace.inside(self._netns, None if self._netns is None else self.cookie)
+
+    def judge(self) -> Judge:
+        """What knows the director's routing tables; the caller closes it."""
+        from bpvs.net.address import Judge
+
+        with self.inside():
+            return Judge()
 
     def instance(self) -> Instance | None:
         """The loaded instance, or None."""
@@ -93,6 +108,8 @@ class Director:
         Other commands wait meanwhile. What has changed is published when the block ends, service by service, each with
         one store; if it ends with an exception, nothing is.
         """
+        from bpvs.director.change import Change
+
         return Change(self)
 
     def rehearse(self) -> Rehearsal:
@@ -102,7 +119,7 @@ class Director:
         """
         from bpvs.director.rehearsal import Rehearsal
 
-        return Rehearsal(self._settled())
+        return Rehearsal(self._settled(), self.judge)
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """Counters, rates and connection counts of everything in the table."""
@@ -129,7 +146,6 @@ class Director:
         instance = self.instance()
         if instance is None:
             return [Counters()] * bpf.possible_cpus()
-
         return read_cpus(instance)
 
     def connections(self) -> Iterator[Connection]:
@@ -149,11 +165,6 @@ class Director:
         seconds = read_timeouts(instance)
         return Timeouts(seconds[_abi.STATE_ESTABLISHED], seconds[_abi.STATE_FIN_WAIT], seconds[_abi.STATE_UDP])
 
-    def set_timeouts(self, timeouts: Timeouts) -> None:
-        """Change the seconds that idle connections are kept, also of those that exist; 0 keeps what is."""
-        with self.change() as table:
-            table.set_timeouts(timeouts)
-
     def sysctls(self) -> dict[str, int]:
         """IPVS's settings, net.ipv4.vs.*, by name; of those that cannot change too, where they mean something.
 
@@ -167,11 +178,6 @@ class Director:
         from bpvs.director.sysctls import read_sysctls
 
         return read_sysctls(instance) | fixed_sysctls()
-
-    def set_sysctls(self, values: Mapping[str, int]) -> None:
-        """Change settings by name, all or none; InvalidSysctl. They last until the data plane is unloaded."""
-        with self.change() as table:
-            table.set_sysctls(values)
 
     def verdicts(self) -> dict[str, int]:
         """Packets that were not forwarded, by the name of enum verdict."""
@@ -194,11 +200,13 @@ class Director:
         if instance is None:
             return None
         table, totals = self.table(), self.totals()
+        with self.inside():
+            interfaces = tuple(attached(instance))
         counts = [(one.active, one.inactive) for service in self.status().values() for one in service.servers.values()]
         return Overview(
             self.cookie,
             os.path.join(bpffs.ROOT, os.path.basename(instance.folder)),
-            tuple(attached(instance)),
+            interfaces,
             len(table),
             len(counts),
             sum(map(sum, counts)),
@@ -229,7 +237,7 @@ class Director:
         if prefixes is not None and len(by_family) < len(prefixes):
             raise DirectorError("tunnel sources: one network of each family at most")
         bpffs.mount()
-        with bpffs.Lock(bpffs.root()):
+        with self.inside(), bpffs.Lock(bpffs.root()):
             instance = self.up_locked(interfaces, mode, connections)
             if prefixes is not None:
                 for family in Family:
@@ -238,7 +246,7 @@ class Director:
     def load(self, connections: int | None = None) -> Instance:
         """The instance, loaded now if it was not."""
         bpffs.mount()
-        with bpffs.Lock(bpffs.root()):
+        with self.inside(), bpffs.Lock(bpffs.root()):
             return self._load_locked(connections)
 
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
@@ -279,7 +287,7 @@ class Director:
         """Detach and unload; False if nothing was loaded. Connections are forgotten."""
         if not bpffs.is_mounted():
             return False
-        with bpffs.Lock(bpffs.root()):
+        with self.inside(), bpffs.Lock(bpffs.root()):
             collect_dead()
             instance = self.instance()
             if instance is None:
@@ -303,102 +311,6 @@ class Director:
         if instance is not None and instance.settings.load(0, "unsettled"):
             from bpvs.director.publish import settle
 
-            with bpffs.Lock(instance.folder):
+            with self.inside(), bpffs.Lock(instance.folder):
                 settle(instance)
         return instance
-
-
-class Change:
-    """What Director.change() gives to `with`.
-
-    It holds the instance's lock; while there is no instance, the lock on all of them, so that nobody else loads one.
-    """
-
-    def __init__(self, director: Director) -> None:
-        self._director = director
-        self._locks: list[bpffs.Lock] = []
-        self._instance: Instance | None = None
-        self._rows: dict[ServiceKey, Row] = {}
-        self._table = Table()
-
-    def __enter__(self) -> Table:
-        from bpvs.director.capability import Capability
-        from bpvs.director.publish import settle
-        from bpvs.director.rows import read_rows, table_of
-
-        self._instance = self._lock()
-        if self._instance is not None:
-            if self._instance.settings.load(0, "unsettled"):
-                settle(self._instance)
-            self._rows = read_rows(self._instance)
-        self._capability = Capability()
-        self._table = table_of(self._rows, self._capability)
-        return self._table
-
-    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
-        try:
-            if kind is None:
-                self._publish(self._table)
-        finally:
-            self._capability.__exit__()
-            self._unlock()
-        _tidy()
-
-    def _publish(self, table: Table) -> None:
-        from bpvs.director.interfaces import attach_egress, attach_new
-        from bpvs.director.publish import publish
-
-        instance = self._instance
-        if instance is not None:
-            attach_new(instance)
-        elif table.dirty or table.timeouts != KEEP_TIMEOUTS or table.sysctls:
-            instance = self._director.up_locked(None, "auto", None)
-        else:
-            return
-        publish(instance, self._rows, table, self._capability.places)
-        if table.timeouts != KEEP_TIMEOUTS:
-            from bpvs.director.connections import write_timeouts
-
-            write_timeouts(instance, table.timeouts)
-        if table.sysctls:
-            from bpvs.director.sysctls import write_sysctls
-
-            write_sysctls(instance, table.sysctls)
-        attach_egress(instance)
-
-    def _lock(self) -> Instance | None:
-        """Lock the instance and return it, or lock all and return None if there is none."""
-        while True:
-            instance = self._director.instance()
-            if instance is not None and self._take(instance.folder):
-                return instance
-            bpffs.mount()
-            self._take(bpffs.root())
-            if self._director.instance() is None:
-                return None
-            self._unlock()
-
-    def _take(self, folder: str) -> bool:
-        lock = bpffs.Lock(folder)
-        try:
-            lock.__enter__()
-        except FileNotFoundError:  # unloaded a moment ago
-            return False
-        self._locks.append(lock)
-        if lock.is_current():
-            return True
-        self._unlock()
-        return False
-
-    def _unlock(self) -> None:
-        while self._locks:
-            self._locks.pop().__exit__()
-
-
-def _tidy() -> None:
-    """Remove what namespaces that are gone left behind, unless another command is at it."""
-    try:
-        with bpffs.Lock(bpffs.root(), wait=False):
-            collect_dead()
-    except (BlockingIOError, FileNotFoundError):
-        return

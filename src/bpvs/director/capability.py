@@ -23,7 +23,7 @@ from bpvs.net.address import Judge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Self
 
 
@@ -48,10 +48,12 @@ def place_of(judge: Judge, address: Address) -> Place:
 class Capability(Check):
     """The check of one change; a context manager, because it asks the kernel about addresses.
 
-    `places`: what it learned about the addresses of servers that were added or edited.
+    `judge`: makes what it asks, when it has to. `places`: what it learned about the addresses of servers that were
+    added or edited.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, judge: Callable[[], Judge]) -> None:
+        self._new_judge = judge
         self._judge: Judge | None = None
         self.places: dict[Address, Place] = {}
 
@@ -96,7 +98,7 @@ class Capability(Check):
         if known is not None:
             return known
         if self._judge is None:
-            self._judge = Judge()
+            self._judge = self._new_judge()
         if not self._judge.is_server_address(address):
             raise InvalidServer
         place = self.places[address] = place_of(self._judge, address)

@@ -280,4 +280,4 @@ def _zero(instance: Instance, table: Table) -> None:
             instance.dest_rates.write(dest, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
         at = PLAN_AT + row.current * _abi.PLAN.size + _abi.PLAN.offset("zero")
         instance.services.write(row.row, pack_counters(total), at)
-        instance.service_rates.write(row.row, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
+        instance.service_rates.write(row.row, bytes(_abi.RATES.size))

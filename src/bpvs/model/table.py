@@ -94,6 +94,14 @@ class Table:
         self.service(key)
         return reversed(self._servers[key].values())
 
+    def server(self, key: ServiceKey, address: Address, port: int) -> RealServer:
+        """One server of a service; NoSuchService, NoSuchServer."""
+        self.service(key)
+        try:
+            return self._servers[key][address, port]
+        except KeyError:
+            raise NoSuchServer from None
+
     def locals(self, key: ServiceKey) -> tuple[Address, ...]:
         """The local addresses of a service, oldest first; NoSuchService."""
         self.service(key)

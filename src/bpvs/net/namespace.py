@@ -9,6 +9,8 @@ import sys
 # The C module below socket: it is on the start-up path of ipvsadm.
 from _socket import AF_INET, SOCK_CLOEXEC, SOCK_DGRAM, SOL_SOCKET, socket
 
+from bpvs.model import DirectorError
+
 NAMED = "/run/netns"
 _CURRENT = "/proc/thread-self/ns/net"
 _SO_NETNS_COOKIE = 71
@@ -27,23 +29,27 @@ def cookie() -> int:
         probe.close()
 
 
-def inside(namespace: str | int) -> Visit:
+def inside(namespace: str | int | None, wanted: int | None = None) -> Visit:
     """The calling thread is in `namespace` for a `with` block: a name of `ip netns`, a path or an open file descriptor.
 
-    Other threads stay where they are; child processes started in the block begin in the namespace, but see the
+    None: where it is. `wanted`: the cookie that the namespace must have, DirectorError if it is another one. Other
+    threads stay where they are; child processes started in the block begin in the namespace, but see the
     mounts of the caller (unlike `ip netns exec`). FileNotFoundError if there is no such name.
     """
-    return Visit(namespace)
+    return Visit(namespace, wanted)
 
 
 class Visit:
     """What `inside` gives to `with`; a class, because contextlib costs start-up time on the ipvsadm path."""
 
-    def __init__(self, namespace: str | int) -> None:
+    def __init__(self, namespace: str | int | None, wanted: int | None) -> None:
         self._namespace = namespace
+        self._wanted = wanted
         self._home = -1
 
     def __enter__(self) -> None:
+        if self._namespace is None:
+            return
         target = self._namespace if isinstance(self._namespace, int) else _open(self._namespace)
         try:
             self._home = _open(_CURRENT)
@@ -54,8 +60,13 @@ class Visit:
         finally:
             if target is not self._namespace:
                 os.close(target)
+        if self._wanted not in (None, cookie()):
+            self.__exit__()
+            raise DirectorError(f"{self._namespace} is not the network namespace any more that it was")
 
     def __exit__(self, *_exception: object) -> None:
+        if self._namespace is None:
+            return
         try:
             enter(self._home)
         finally:

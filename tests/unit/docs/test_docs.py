@@ -16,7 +16,7 @@ from bpvs.kernel import _abi
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = (
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/differs-from-ipvs.md"),
-    *("docs/reference/json.md", "docs/reference/settings.md"),
+    *("docs/reference/json.md", "docs/reference/python.md", "docs/reference/settings.md"),
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/how-to").glob("*.md")),
 )
 HEADERS = ROOT / "bpf/include/bpvs"
