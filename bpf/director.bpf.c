@@ -97,6 +97,8 @@ static __always_inline int direct(hook_ctx *ctx)
 	pkt.is_rest = hook_is_rest(ctx, settings);
 	pkt.from = hook_from(ctx, settings);
 	pkt.is_finished = hook_is_finished(ctx, settings);
+	pkt.is_detoured = hook_is_detoured(ctx, settings);
+	pkt.keeps_ttl = pkt.is_detoured;
 	pkt.from_local_client = !pkt.is_finished && pkt.from == LOOPBACK_IFINDEX;
 	if (hook_has_waited(ctx, settings)) {
 		hook_pull(ctx);
@@ -123,6 +125,14 @@ int director_tc(struct __sk_buff *ctx)
 	return direct(ctx);
 }
 
+/* At the egress of the detour, out of which the kernel sends what has the mark of a service. */
+SEC("tc")
+int director_detour(struct __sk_buff *ctx)
+{
+	hook_note_from(ctx);
+	return TC_ACT_UNSPEC;
+}
+
 /* What a real server on the director replies: it leaves as the virtual service. */
 static __always_inline enum verdict depart(hook_ctx *ctx, struct packet *pkt, struct settings *settings)
 {
@@ -141,7 +151,7 @@ static __always_inline enum verdict depart(hook_ctx *ctx, struct packet *pkt, st
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane || !(dest->flags & DEST_LOCAL))
 		return PASS_IDLE;
-	pkt->is_local = true;
+	pkt->keeps_ttl = true;
 	forward(ctx, pkt, conn, dest, lane, settings);
 	return FORWARDED;
 }

@@ -43,7 +43,7 @@ def fatal(before):
 
 bpf.call = fatal(bpf.call)
 sysctl.write = fatal(sysctl.write)
-addresses.add_to_loopback = fatal(addresses.add_to_loopback)
+addresses.add_quietly = fatal(addresses.add_quietly)
 addresses.remove_from_loopback = fatal(addresses.remove_from_loopback)
 for name in ("attach_tc", "detach_tc", "remove_clsact"):
     setattr(Libbpf, name, fatal(getattr(Libbpf, name)))

@@ -26,6 +26,7 @@ from bpvs.director import Director
 from bpvs.kernel import bpf
 from bpvs.model import Address, RealServer, ServiceKey, Table, VirtualService
 from bpvs.net import namespace, siding, sysctl
+from bpvs.net.links import DETOUR_MAC
 
 LINKS = ("front", "back", "narrow", "closed")
 NARROW_MTU = 1280
@@ -178,6 +179,16 @@ class Rig:
         wait = instance.settings.load(0, "siding_wait")
         mark = self._indexes[link] | is_rest << _SINCE_SHIFT
         return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, wait, wait, 0)))
+
+    def run_detoured(self, frame: bytes, link: str, mark: int) -> Run:
+        """Run TC's program on a frame from a link that the kernel has routed out of the detour by its mark."""
+        instance = Director().instance()
+        assert instance is not None
+        index = instance.settings.load(0, "detour")
+        noted = (
+            DETOUR_MAC + DETOUR_MAC[:2] + struct.pack("=I", self._indexes[link]) + frame[12:]
+        )  # hook_tc.h, hook_note_from()
+        return self._counted(lambda: self._run(Hook.TC, noted, _SK_BUFF.pack(mark, index, index, 0)))
 
     def run_uncounted(
         self, hook: Hook, frame: bytes, link: str = "front", gso_size: int = 0, mark: int = 0

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""service.h: services by firewall mark, of packets that somebody marked before TC ingress."""
+"""service.h: services by firewall mark, of packets that somebody marked before TC ingress or that took the detour."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
+from scapy.layers.l2 import Ether
 
 from bpvs.director import Director
 from bpvs.model import Family, Method, Protocol, ServiceKey
@@ -107,3 +108,55 @@ def test_a_segment_that_opens_nothing_opens_nothing_by_mark_either(rig: Rig, pat
 def test_in_xdp_no_packet_has_a_mark(rig: Rig, path: Path) -> None:
     rig.serve(path.row)
     assert sent(rig, path, hook=Hook.XDP)[1] is Action.PASS
+
+
+@EVERY_FAMILY
+@pytest.mark.parametrize("method", [Method.NAT, Method.ROUTE, Method.FULLNAT])
+def test_a_detoured_packet_keeps_the_ttl_that_the_kernel_has_lowered(rig: Rig, path: Path, method: Method) -> None:
+    """Down to 1, which is enough for the last way; later packets, which do not come by the detour, are aged here."""
+    local = LOCALS[path.client] if method is Method.FULLNAT else ""
+    path = replace(path, method=method, server_port=0, local=local)
+    rig.serve(path.row, locals_=path.locals)
+    flow = Flow(path, rig.port())
+    run = rig.run_detoured(flow.request(Shape(ttl=1)), "front", MARK)
+    assert run.is_forwarded
+    if method is Method.FULLNAT:
+        flow = replace(localised(flow, run.frame), is_told=True)
+    assert difference(run.frame, flow.to_server(Shape(ttl=2))) == ""
+
+
+@EVERY_FAMILY
+def test_nat_asks_the_routes_of_the_interface_that_a_detoured_packet_first_came_in_by(rig: Rig, path: Path) -> None:
+    rig.serve(path.row)
+    frame = Flow(path, rig.port()).request(Shape())
+    for link, verdicts in (("closed", {"DROP_NOT_FORWARDING": 1}), ("front", {})):
+        rig.serve()
+        rig.serve(path.row)  # the hop is remembered by the server
+        assert rig.run_detoured(frame, link, MARK).verdicts == verdicts, link
+
+
+@EVERY_FAMILY
+@pytest.mark.parametrize("flags", ["A", "R"])
+def test_a_detoured_packet_that_is_not_balanced_goes_up_the_stack(rig: Rig, path: Path, flags: str) -> None:
+    rig.serve(path.row)
+    frame = Flow(path, rig.port()).request(Shape(flags=flags))
+    run = rig.run_detoured(frame, "front", MARK)
+    assert (run.action, run.verdicts, run.frame[14:]) == (Action.PASS, {"PASS_NO_CONNECTION": 1}, frame[14:])
+
+
+@EVERY_FAMILY
+@pytest.mark.parametrize("is_local", [True, False], ids=["the director's", "another's"])
+@pytest.mark.parametrize("way", ["marked before", "detoured"])
+def test_no_server_is_told_from_an_address_of_the_director_only(rig: Rig, path: Path, is_local: bool, way: str) -> None:
+    """IPVS sends its ICMP error from the packet's destination, and cannot for an address that it has not."""
+    mine, others = ("fd01::1", "fd09::5") if path.is_ipv6 else ("10.1.0.1", "10.9.0.5")
+    path = replace(path, virtual=mine if is_local else others)
+    key, server = path.row
+    rig.serve((key, replace(server, weight=0)))
+    frame = Flow(path, rig.port()).request(Shape())
+    run = rig.run_detoured(frame, "front", MARK) if way == "detoured" else rig.run(Hook.TC, frame, mark=MARK)
+    assert run.verdicts == {"DROP_NO_SERVER": 1}
+    assert run.action is (Action.REDIRECT if is_local else Action.DROP)
+    if is_local:
+        answer = Ether(run.frame).payload
+        assert (answer.src, answer.dst) == (path.virtual, path.client)

@@ -424,7 +424,7 @@ struct settings {
 	__u32 ftp;           /* services of TCP port 21 */
 	__u32 marked_ipv4;   /* services by mark */
 	__u32 marked_ipv6;
-	__u32 reserved;
+	__u32 detour; /* interface that brings packets which the kernel routed by their mark; 0: none */
 	struct vs vs;
 	struct counters zero; /* what `ipvsadm -Z` takes off the totals */
 };

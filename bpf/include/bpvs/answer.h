@@ -174,7 +174,7 @@ __noinline int answer_write(hook_ctx *ctx, struct packet *pkt, __u32 verdict)
 
 static __always_inline int answer_send(hook_ctx *ctx, const struct packet *pkt)
 {
-	return pkt->from_local_client ? hook_send_local(ctx) : (int)bpf_redirect(pkt->from, 0);
+	return pkt->from_local_client ? hook_send_local(ctx) : hook_send_back(ctx, pkt);
 }
 
 #endif

@@ -69,6 +69,31 @@ static __always_inline bool hook_is_from_siding(hook_ctx *ctx, const struct sett
 	return ctx->ingress_ifindex == settings->siding_wait || ctx->ingress_ifindex == settings->siding_done;
 }
 
+/* Did the kernel route it by its mark? */
+static __always_inline bool hook_is_detoured(hook_ctx *ctx, const struct settings *settings)
+{
+	return ctx->ingress_ifindex == settings->detour;
+}
+
+/* A packet about to take the detour: where it came in goes into its frame, whose source means nothing there. */
+static __always_inline void hook_note_from(hook_ctx *ctx)
+{
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+	__u32 from = ctx->ingress_ifindex;
+
+	if (!frame)
+		return;
+	frame->src.word[1] = from;
+	frame->src.word[2] = from >> 16;
+}
+
+static __always_inline __u32 hook_noted_from(hook_ctx *ctx)
+{
+	struct frame *frame = packet_at(ctx, 0, sizeof(*frame));
+
+	return frame ? frame->src.word[1] | (__u32)frame->src.word[2] << 16 : 0;
+}
+
 /*
  * The interface that brought the packet; one from the siding carries it in its mark, since veth clears the priority. The
  * mark of one that goes on is cleared: it would mean something to the rules of others.
@@ -77,6 +102,8 @@ static __always_inline __u32 hook_from(hook_ctx *ctx, const struct settings *set
 {
 	__u32 from = hook_mark(ctx) & HOLD_FROM;
 
+	if (hook_is_detoured(ctx, settings))
+		return hook_noted_from(ctx);
 	if (!hook_is_from_siding(ctx, settings))
 		return ctx->ingress_ifindex;
 	if (ctx->ingress_ifindex == settings->siding_wait)
@@ -328,6 +355,18 @@ static __always_inline int hook_send_local(hook_ctx *ctx)
 	return bpf_redirect(LOOPBACK_IFINDEX, BPF_F_INGRESS);
 }
 
+/*
+ * Back by the interface that it came in by, the frame's addresses turned round. Of one that was detoured the sender's
+ * station is lost, so the kernel finds the way; without the mark, by which it would come here again.
+ */
+static __always_inline int hook_send_back(hook_ctx *ctx, const struct packet *pkt)
+{
+	if (!pkt->is_detoured)
+		return (int)bpf_redirect(pkt->from, 0);
+	hook_set_mark(ctx, 0);
+	return (int)bpf_redirect_neigh(pkt->from, NULL, 0, 0);
+}
+
 /* Back to the station that it came from. */
 static __always_inline int hook_return(hook_ctx *ctx, const struct packet *pkt)
 {
@@ -339,7 +378,7 @@ static __always_inline int hook_return(hook_ctx *ctx, const struct packet *pkt)
 	sender = frame->src;
 	frame->src = frame->dst;
 	frame->dst = sender;
-	return (int)bpf_redirect(pkt->from, 0);
+	return hook_send_back(ctx, pkt);
 }
 
 static __always_inline int hook_action(enum verdict verdict)

@@ -50,6 +50,12 @@ static __always_inline bool hook_has_waited(hook_ctx *ctx, const struct settings
 	return false;
 }
 
+static __always_inline bool hook_is_detoured(hook_ctx *ctx, const struct settings *settings)
+{
+	(void)ctx, (void)settings;
+	return false;
+}
+
 /* Bytes of the whole frame. */
 static __always_inline __u32 hook_length(hook_ctx *ctx)
 {

@@ -73,7 +73,7 @@ static __always_inline void icmp_age(hook_ctx *ctx, const struct packet *pkt)
 {
 	__u8 ttl = pkt->ttl - 1;
 
-	if (pkt->is_local)
+	if (pkt->keeps_ttl)
 		return;
 	if (pkt->family == FAMILY_IPV6) {
 		hook_store(ctx, pkt->l3 + __builtin_offsetof(struct ipv6hdr, hop_limit), &ttl, 1);

@@ -91,7 +91,7 @@ static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, s
 		return PASS_TO_TC;
 	if (pkt->direction == DIR_OUT && dest->flags & DEST_LOCAL)
 		return PASS_LOCAL_REPLY;
-	pkt->is_local = true;
+	pkt->keeps_ttl = true;
 	forward(ctx, pkt, conn, dest, lane, settings);
 	*action = pkt->direction == DIR_OUT && conn_is_translated(conn) ? hook_send_local(ctx) : hook_action(PASS_IDLE);
 	return FORWARDED;
@@ -137,7 +137,7 @@ static __always_inline enum verdict take_piece(hook_ctx *ctx, struct packet *pkt
 static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					      struct lane *lane, struct settings *settings, int *action)
 {
-	pkt->is_local = true; /* the kernel lowers its TTL */
+	pkt->keeps_ttl = true; /* the kernel lowers its TTL */
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
 		return DROP_NO_ROOM;
 	if (conn->method == METHOD_NAT && pkt->direction == DIR_IN) /* its source belongs where it came in */
@@ -168,7 +168,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	struct hop *hop = hop_of(pkt, conn, lane);
 	enum verdict verdict;
 
-	if (pkt->ttl <= 1)
+	if (pkt->ttl <= 1 && !pkt->keeps_ttl)
 		return DROP_TTL;
 	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
 	if (verdict)

@@ -92,7 +92,9 @@ struct packet {
 	bool is_fragment : 1;       /* a later fragment: no transport header */
 	bool is_error : 1;          /* an ICMP error; inner_l3 and inner_l4 are set */
 	bool from_local_client : 1; /* a socket of the director sent it */
-	bool is_local : 1;          /* a socket of the director sent or gets it: its TTL stays */
+	bool keeps_ttl : 1;         /* a socket of the director sent or gets it, or the kernel lowers its TTL */
+	bool is_detoured : 1;       /* the kernel has routed it, by its mark, out of an interface of ours */
+	bool by_mark : 1;           /* its service was found by a mark */
 };
 
 /* SCTP's header before the chunks; <linux/sctp.h> has none. */

@@ -57,7 +57,7 @@ static __always_inline enum verdict reconsider(hook_ctx *ctx, struct packet *pkt
 /* Answers with a cookie, and keeps a copy for a while if SYNs are few. */
 static __always_inline int greet(hook_ctx *ctx, struct packet *pkt, const struct settings *settings)
 {
-	bool is_kept = greeting_take();
+	bool is_kept = greeting_take() && !pkt->is_detoured; /* a copy would not find the way back */
 
 	if (!synproxy_greet(ctx, pkt))
 		return hook_action(DROP_NO_ROOM);
@@ -66,11 +66,35 @@ static __always_inline int greet(hook_ctx *ctx, struct packet *pkt, const struct
 	return hook_return(ctx, pkt);
 }
 
+/*
+ * Is the packet's destination an address of the director? An address without a route counts as one: the FIB does not tell
+ * them apart.
+ */
+static __noinline int is_for_director(hook_ctx *ctx, const struct packet *pkt)
+{
+	struct bpf_fib_lookup fib = {};
+	struct way way;
+
+	if (!pkt)
+		return false;
+	way.src = &pkt->key.src;
+	way.dst = &pkt->key.dst;
+	way.from = LOOPBACK_IFINDEX;
+	fib_ask(&fib, pkt, &way);
+	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
+}
+
+/* IPVS sends from the packet's destination, so for marked packets to elsewhere it can tell nobody (ip_vs_leave). */
+static __always_inline bool is_silent(hook_ctx *ctx, const struct packet *pkt, enum verdict verdict)
+{
+	return HOOK_IS_COMPLETE && verdict == DROP_NO_SERVER && pkt->by_mark && !is_for_director(ctx, pkt);
+}
+
 /* A packet that is not forwarded: counted, and answered where its sender ought to know. */
 static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct settings *settings, enum verdict verdict,
 				  int action)
 {
-	bool answer = is_answered(pkt, verdict);
+	bool answer = is_answered(pkt, verdict) && !is_silent(ctx, pkt, verdict);
 
 	if (answer && !HOOK_IS_COMPLETE) {
 		verdict = PASS_TO_TC;

@@ -60,6 +60,7 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 		return conn_find_reply(pkt);
 	if (pkt->is_error)
 		return NULL;
+	pkt->by_mark = !service->protocol;
 	plan = service_plan(service);
 	if (service_schedules(pkt, service, plan) && synproxy_guards(pkt, plan)) {
 		*verdict = synproxy_admit(ctx, pkt, &handshake, plan);

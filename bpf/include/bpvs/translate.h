@@ -37,7 +37,7 @@ static __always_inline bool translate_can(hook_ctx *ctx, const struct packet *pk
 
 static __always_inline __u8 translate_ttl(const struct packet *pkt)
 {
-	return pkt->is_local ? pkt->ttl : pkt->ttl - 1;
+	return pkt->keeps_ttl ? pkt->ttl : pkt->ttl - 1;
 }
 
 static __always_inline void translate_fill_ipv4(struct iphdr *ip, const struct address *src, const struct address *dst,

@@ -251,7 +251,7 @@ class Director(Operations):
 
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
         """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
-        from bpvs.director import foreign
+        from bpvs.director import foreign, marks
         from bpvs.director.interfaces import attach, attach_egress
         from bpvs.director.publish import relocate
         from bpvs.director.rows import read_rows
@@ -269,7 +269,9 @@ class Director(Operations):
                 if before is None:
                     self._unload(instance)
                 raise
-            foreign.settle(instance, read_rows(instance).values())
+            rows = read_rows(instance).values()
+            foreign.settle(instance, rows)
+            marks.settle(instance, rows)
             relocate(instance)
             attach_egress(instance)
         return instance
@@ -297,10 +299,11 @@ class Director(Operations):
             return True
 
     def _unload(self, instance: Instance) -> None:
-        from bpvs.director import foreign
+        from bpvs.director import foreign, marks
         from bpvs.director.interfaces import detach_all
 
         foreign.clear()
+        marks.clear(instance)
         detach_all(instance)
         instance.unload()
         self._instance = None

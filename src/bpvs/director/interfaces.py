@@ -148,9 +148,14 @@ def _wanted(names: Sequence[str] | None) -> list[Link]:
 def _why_not(name: str, present: Iterable[Link]) -> str:
     for link in present:
         if link.name == name:
-            reason = "BPVS's own siding" if link.is_siding else "not Ethernet, or a port of a bridge or bond"
-            return f"cannot be attached to: {reason}"
+            return f"cannot be attached to: {_reason(link)}"
     return "does not exist"
+
+
+def _reason(link: Link) -> str:
+    if link.is_siding or link.is_detour:
+        return "BPVS's own " + ("siding" if link.is_siding else "detour")
+    return "not Ethernet, or a port of a bridge or bond"
 
 
 def _known(instance: Instance) -> dict[int, int]:

@@ -13,7 +13,7 @@ import struct
 from _socket import htons
 from collections.abc import Iterable, Mapping
 
-from bpvs.director import books, foreign
+from bpvs.director import books, foreign, marks
 from bpvs.director.capability import Place, place_of
 from bpvs.director.identity import pack_head, pack_key, protocols
 from bpvs.director.plans import plan_fields
@@ -47,7 +47,8 @@ def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, place
         finally:
             settle(instance)
     else:
-        foreign.settle(instance, rows.values())  # addresses and interfaces of the host may have changed
+        foreign.settle(instance, rows.values())  # addresses, interfaces and rules of the host may have changed
+        marks.settle(instance, rows.values())
     _zero(instance, table)
 
 
@@ -69,6 +70,7 @@ def settle(instance: Instance) -> None:
         instance.settings.store(0, field, sum(_concerns(row, family) for row in rows.values()))
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
     foreign.settle(instance, rows.values())
+    marks.settle(instance, rows.values())
     instance.settings.store(0, "unsettled", 0)
 
 

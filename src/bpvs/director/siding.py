@@ -14,6 +14,7 @@ from bpvs.kernel.instance import PROGRAM_TC, Instance
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.net import siding
 from bpvs.net.links import Link
+from bpvs.net.veth import PairError
 
 
 def ensure(instance: Instance, library: Libbpf, handle: int, priority: int) -> None:
@@ -23,7 +24,7 @@ def ensure(instance: Instance, library: Libbpf, handle: int, priority: int) -> N
     """
     try:
         built = siding.build()
-    except siding.SidingError:
+    except PairError:
         _show(instance, 0, 0)
         return
     program = instance.open(PROGRAM_TC)

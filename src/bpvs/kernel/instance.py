@@ -14,6 +14,7 @@ from bpvs.model import DirectorError
 PROGRAM_TC = "director_tc"
 PROGRAM_XDP = "director_xdp"
 PROGRAM_EGRESS = "director_egress"
+PROGRAM_DETOUR = "director_detour"
 _UNFINISHED = "_new"
 
 

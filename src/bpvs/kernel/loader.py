@@ -8,7 +8,15 @@ import struct
 from pathlib import Path
 
 from bpvs.kernel import _abi, bpf, bpffs
-from bpvs.kernel.instance import PROGRAM_EGRESS, PROGRAM_TC, PROGRAM_XDP, Instance, folder_of, unfinished_folder_of
+from bpvs.kernel.instance import (
+    PROGRAM_DETOUR,
+    PROGRAM_EGRESS,
+    PROGRAM_TC,
+    PROGRAM_XDP,
+    Instance,
+    folder_of,
+    unfinished_folder_of,
+)
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.kernel.maps import ArrayMap
 from bpvs.model import DirectorError, Timeouts
@@ -86,7 +94,7 @@ def _fill(folder: str, connections: int) -> None:
         bpf.update(maps["alive"], struct.pack("=I", 0), struct.pack("=I", _abi.LOOPBACK_IFINDEX))
         for name, fd in shared.items():
             bpf.pin(fd, os.path.join(folder, name))
-        for name in (PROGRAM_TC, PROGRAM_EGRESS, PROGRAM_XDP):
+        for name in (PROGRAM_TC, PROGRAM_EGRESS, PROGRAM_DETOUR, PROGRAM_XDP):
             bpf.pin(programs[name], os.path.join(folder, name))
         if bpf.run(programs[_CLOCK_STARTER], _PACKET):
             raise DirectorError("the kernel refuses to start the timers that expire connections")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses on the interfaces of this namespace: which there are, and further ones for lo."""
+"""Addresses on the interfaces of this namespace: which there are, and further ones."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def assigned() -> list[Assigned]:
     return [one for body in bodies if (one := _parse(body)) is not None]
 
 
-def add_to_loopback(address: Address) -> None:
-    """Put an address on lo, alone (/32, /128), such that the kernel never chooses it as a source by itself.
+def add_quietly(address: Address, index: int = LOOPBACK) -> None:
+    """Put an address on an interface, alone (/32, /128), such that the kernel never chooses it as a source by itself.
 
     IPv4: with scope "host", which no route to elsewhere may use; IPv6: deprecated (RFC 6724, rule 3). OSError.
     """
@@ -42,17 +42,17 @@ def add_to_loopback(address: Address) -> None:
     if address.is_ipv6:
         extra = attribute(_IFA_CACHEINFO, struct.pack("=IIII", 0, _FOREVER, 0, 0))
     with RouteSocket() as route:
-        route.change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _message(address) + extra)
+        route.change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, _message(address, index) + extra)
 
 
 def remove_from_loopback(address: Address) -> None:
     """Take such an address from lo; OSError(EADDRNOTAVAIL) if it is not there."""
     with RouteSocket() as route:
-        route.change(RTM_DELADDR, 0, _message(address))
+        route.change(RTM_DELADDR, 0, _message(address, LOOPBACK))
 
 
-def _message(address: Address) -> bytes:
-    head = _IFADDRMSG.pack(int(address.family), 8 * len(address.packed), 0, _SCOPE_HOST, LOOPBACK)
+def _message(address: Address, index: int) -> bytes:
+    head = _IFADDRMSG.pack(int(address.family), 8 * len(address.packed), 0, _SCOPE_HOST, index)
     return head + attribute(_IFA_LOCAL, address.packed) + attribute(_IFA_ADDRESS, address.packed)
 
 

@@ -35,6 +35,8 @@ _COLLECTING_MASTERS = frozenset({"bridge", "bond", "team", "openvswitch", "hsr",
 _MIRROR_KINDS = frozenset({"ifb"})
 # The two ends of the siding (net/siding.py) are known by their addresses, which nothing else has.
 SIDING_MACS = (bytes.fromhex("024250565301"), bytes.fromhex("024250565302"))
+# Likewise both ends of the detour (net/detour.py).
+DETOUR_MAC = bytes.fromhex("024250565303")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ class Link:
         """Whether it is an end of BPVS's own siding."""
         return self.kind == "veth" and self.mac in SIDING_MACS
 
+    @property
+    def is_detour(self) -> bool:
+        """Whether it is an end of BPVS's own detour."""
+        return self.kind == "veth" and self.mac == DETOUR_MAC
+
     def is_port(self, all_links: Iterable[Link]) -> bool:
         """Whether a bridge, bond, team or the like collects what this link receives (a VRF does not)."""
         return self.master != 0 and any(
@@ -101,7 +108,7 @@ def attachable(all_links: Iterable[Link]) -> list[Link]:
 
 
 def _brings_frames(link: Link) -> bool:
-    return link.is_ethernet and link.kind not in _MIRROR_KINDS and not link.is_siding
+    return link.is_ethernet and link.kind not in _MIRROR_KINDS and not (link.is_siding or link.is_detour)
 
 
 def _parse(body: bytes) -> Link:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from bpvs.model import Address, DirectorError, Family
 from bpvs.model.address import V4_MAPPED_PREFIX
-from bpvs.net.assigned import LOOPBACK, add_to_loopback, assigned, remove_from_loopback
+from bpvs.net.assigned import LOOPBACK, add_quietly, assigned, remove_from_loopback
 from bpvs.net.links import links
 from bpvs.realserver.contract import contract
 from bpvs.realserver.instance import Instance
@@ -65,7 +65,7 @@ def bring(instance: Instance, wanted: Iterable[Address]) -> None:
 
 def _add(vip: Address) -> None:
     try:
-        add_to_loopback(vip)
+        add_quietly(vip)
     except OSError as error:
         hint = "; is IPv6 switched off?" if vip.is_ipv6 else ""
         raise DirectorError(f"cannot put {vip} on lo: {error.strerror}{hint}") from error

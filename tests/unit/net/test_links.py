@@ -3,9 +3,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from bpvs.net.links import ARPHRD_ETHER, IFF_LOOPBACK, IFF_UP, Link, attachable, links
+from bpvs.net.links import (
+    ARPHRD_ETHER,
+    DETOUR_MAC,
+    IFF_LOOPBACK,
+    IFF_UP,
+    SIDING_MACS,
+    Link,
+    attachable,
+    links,
+)
 
 LOOPBACK_TYPE = 772
 TUNNEL_TYPE = 768
@@ -67,3 +78,10 @@ def test_the_kernels_lo() -> None:
     assert lo.is_loopback
     assert not lo.is_ethernet
     assert lo in attachable(links())
+
+
+@pytest.mark.parametrize("mac", [*SIDING_MACS, DETOUR_MAC])
+def test_interfaces_of_our_own_are_not_listened_on(mac: bytes) -> None:
+    ours = replace(link(2, "veth"), mac=mac)
+    assert attachable([LO, ours]) == [LO]
+    assert attachable([LO, replace(ours, kind="dummy")])[1:]

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from bpvs.net.links import ARPHRD_ETHER, IFF_UP, SIDING_MACS, Link, attachable
-from bpvs.net.siding import DONE, MTU, WAIT, Siding, find
+from bpvs.net.siding import DONE, WAIT, Siding, find
+from bpvs.net.veth import MTU
 
 END = Link(7, DONE, "veth", 0, 6, IFF_UP, ARPHRD_ETHER, SIDING_MACS[0], MTU, "", 0, "noqueue")
 PEER = Link(6, WAIT, "veth", 0, 7, IFF_UP, ARPHRD_ETHER, SIDING_MACS[1], MTU, "", 0, "tbf")

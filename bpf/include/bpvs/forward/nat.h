@@ -43,7 +43,7 @@ static __always_inline void nat_ipv4(hook_ctx *ctx, const struct packet *pkt, co
 	header->saddr = ends->src->word[3];
 	header->daddr = ends->dst->word[3];
 	delta = ends->delta;
-	if (!pkt->is_local) {
+	if (!pkt->keeps_ttl) {
 		header->ttl--;
 		delta += csum_delta16(bpf_htons(0x0100), 0); /* TTL is a word's high byte */
 	}
@@ -58,7 +58,7 @@ static __always_inline void nat_ipv6(hook_ctx *ctx, const struct packet *pkt, co
 		return;
 	__builtin_memcpy(&header->saddr, ends->src, sizeof(*ends->src));
 	__builtin_memcpy(&header->daddr, ends->dst, sizeof(*ends->dst));
-	if (!pkt->is_local)
+	if (!pkt->keeps_ttl)
 		header->hop_limit--;
 }
 

@@ -13,7 +13,7 @@ static __always_inline void forward_route(hook_ctx *ctx, const struct packet *pk
 	struct ipv6hdr *ipv6;
 	struct iphdr *ipv4;
 
-	if (pkt->is_local)
+	if (pkt->keeps_ttl)
 		return;
 	if (pkt->family == FAMILY_IPV4) {
 		ipv4 = packet_at(ctx, pkt->l3, sizeof(*ipv4));

@@ -179,7 +179,7 @@ static __always_inline bool tun_read(hook_ctx *ctx, const struct packet *pkt, co
 	inner->is_ipv6 = pkt->family == FAMILY_IPV6;
 	inner->tos = inner->is_ipv6 ? bpf_ntohs(*ipv6) >> 4 : ipv4->tos;
 	inner->is_whole = !inner->is_ipv6 && ipv4->frag_off & bpf_htons(IPV4_DONT_FRAGMENT);
-	inner->ttl = pkt->is_local ? pkt->ttl : pkt->ttl - 1;
+	inner->ttl = pkt->keeps_ttl ? pkt->ttl : pkt->ttl - 1;
 	inner->length = pkt->length;
 	inner->hash = flow_hash(&pkt->key);
 	inner->is_summed = dest->tunnel.check && !hook_segment_size(ctx);

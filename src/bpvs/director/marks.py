@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Services by firewall mark: whoever marks their packets in PREROUTING gets them to the data path by the detour.
+
+It stands while there is such a service and agrees with the table after every change. Where the kernel has no veth or no
+policy routing there is none, and only packets that were marked before TC find these services.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from bpvs.director.interfaces import HANDLE, PRIORITY
+from bpvs.director.rows import Row
+from bpvs.kernel.instance import PROGRAM_DETOUR, PROGRAM_TC, Instance
+from bpvs.kernel.libbpf import TC_EGRESS, TC_INGRESS, Libbpf
+from bpvs.model import Family
+from bpvs.net import detour
+from bpvs.net.links import links
+from bpvs.net.veth import PairError
+
+
+def settle(instance: Instance, rows: Iterable[Row]) -> None:
+    """Make interfaces and rules agree with the services in force."""
+    keys = [row.service.key for row in rows if row.service.key.fwmark]
+    if not keys:
+        if instance.settings.load(0, "detour"):
+            clear(instance)
+        return
+    try:
+        out, is_new = _ensure(instance)
+        for family in Family:
+            marks = {key.fwmark for key in keys if key.family is family}
+            if is_new or not detour.is_led(family, marks):
+                detour.lead(family, marks, out)
+    except PairError:
+        clear(instance)  # half of it would lead packets nowhere
+
+
+def clear(instance: Instance) -> None:
+    """Nothing of it is left in this namespace."""
+    detour.remove()
+    instance.settings.store(0, "detour", 0)
+
+
+def _ensure(instance: Instance) -> tuple[int, bool]:
+    """Build the pair or set it right, attach to both ends, show it to the data path.
+
+    Tells the index to lead packets to, and whether there was anything to do, so that routes to it are gone.
+    """
+    found = detour.find(links())
+    if found is not None and found[1] == instance.settings.load(0, "detour"):
+        return found[0], False
+    out, back = detour.build()
+    library = Libbpf()
+    for index, name, direction in ((back, PROGRAM_TC, TC_INGRESS), (out, PROGRAM_DETOUR, TC_EGRESS)):
+        program = instance.open(name)
+        try:
+            library.attach_tc(index, program, HANDLE, PRIORITY, direction)
+        finally:
+            os.close(program)
+    instance.settings.store(0, "detour", back)
+    return out, True
