@@ -90,6 +90,10 @@ class Sticky:
         """Those with the service's address, oldest row first."""
         return [one for one in Director().connections() if one.is_template and one.virtual == self.address]
 
+    def wait_without_templates(self) -> None:
+        """Until the last one has ended."""
+        until(lambda: not self.templates(), "the templates should end", SWEEP_S)
+
     def template(self) -> Connection:
         """The only one."""
         (one,) = self.templates()

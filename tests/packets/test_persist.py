@@ -166,7 +166,7 @@ def test_after_its_end_a_client_is_scheduled_anew(rig: Rig, hook: Hook) -> None:
         assert service.server_of(flow) == expected
         service.end(flow)
         service.age(70)
-        until(lambda: not service.templates(), "the template should end", SWEEP_S)
+        service.wait_without_templates()
         assert service.counts(expected) == (0, 0, 0)
 
 

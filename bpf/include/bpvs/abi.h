@@ -289,6 +289,9 @@ struct fragment {
 	__be16 sport;
 	__be16 dport;
 	__u32 until; /* to be forgotten from here on, see clock_ms() */
+	__u32 dest;  /* one-packet scheduling: where it went, row of `dests`; 0: there is a connection, or none yet */
+	__be16 server_port;
+	__u16 pad;
 };
 
 /* What identifies a book of ports: the ports of a local address are counted apart for each real server. */
@@ -495,9 +498,8 @@ enum verdict {
 	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
-	DROP_FRAGMENT =
-		44, /* its first one did not come in time; or of SCTP, whose checksum cannot follow a changed port */
-	DROP_HANDSHAKE = 43, /* from a client whose server has not answered yet, or not as it should */
+	DROP_FRAGMENT = 44,         /* its first one did not come in time or got no server; of SCTP: its port changes */
+	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */
 	ANSWER_COOKIE = 64,    /* SYNPROXY: a SYN, answered with a cookie */

@@ -5,6 +5,7 @@
 
 #include "conn.h"
 #include "csum.h"
+#include "ops.h"
 #include "stats.h"
 #include "synproxy.h"
 #include "template.h"
@@ -18,20 +19,6 @@ struct choice {
 	__be16 port;
 	__u16 pad;
 };
-
-/* A free row, or NULL when the table is full. */
-static __always_inline struct conn *slot_take(__u32 *slot)
-{
-	struct runtime *runtime;
-
-	if (bpf_map_pop_elem(&free_slots, slot)) {
-		runtime = runtime_get();
-		if (!runtime || !bpf_map_lookup_elem(&conns, &runtime->conn_high))
-			return NULL;
-		*slot = __sync_fetch_and_add(&runtime->conn_high, 1);
-	}
-	return bpf_map_lookup_elem(&conns, slot);
-}
 
 static __always_inline void conn_fill(struct conn *conn, const struct packet *pkt, const struct choice *choice,
 				      const struct dest *dest)
@@ -134,14 +121,15 @@ static __always_inline void conn_abandon(struct conn *conn, __u32 slot)
 static __noinline struct conn *conn_begin(const struct packet *pkt, const struct choice *choice, struct plan *plan,
 					  __u32 *slot, enum verdict *verdict)
 {
-	struct conn *conn;
+	struct conn *conn = NULL;
 	struct dest *dest;
 
 	if (!pkt || !choice || !slot || !verdict)
 		return NULL;
 	*verdict = DROP_TABLE_FULL;
 	dest = bpf_map_lookup_elem(&dests, &choice->dest);
-	conn = dest ? slot_take(slot) : NULL;
+	if (dest)
+		conn = pkt->is_alone ? ops_row(slot) : slot_take(slot);
 	if (!conn) {
 		template_leave(choice->control);
 		return NULL;

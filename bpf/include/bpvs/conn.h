@@ -15,6 +15,7 @@
 #include "packet.h"
 #include "ports.h"
 #include "sctp_state.h"
+#include "slot.h"
 #include "tcp_state.h"
 #include "template.h"
 
@@ -71,12 +72,6 @@ static __always_inline struct conn *conn_find(struct packet *pkt)
 
 	pkt->direction = direction;
 	return conn;
-}
-
-static __always_inline void slot_free(struct conn *conn, __u32 slot)
-{
-	conn->stamp++;
-	bpf_map_push_elem(&free_slots, &slot, BPF_ANY);
 }
 
 static __always_inline struct dest *conn_dest(const struct conn *conn)

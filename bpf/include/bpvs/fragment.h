@@ -54,4 +54,38 @@ static __noinline bool fragment_find(struct packet *pkt)
 	return true;
 }
 
+/* A first fragment that leaves no connection tells where it went. */
+static __noinline int fragment_lead(const struct packet *pkt, __u32 dest, __be16 port)
+{
+	struct fragment_key key = {};
+	struct fragment *fragment;
+
+	if (!pkt)
+		return 0;
+	fragment_key(pkt, &key);
+	fragment = bpf_map_lookup_elem(&fragments, &key);
+	if (!fragment)
+		return 0;
+	fragment->server_port = port;
+	fragment->dest = dest;
+	return 0;
+}
+
+/* A later one asks where; false if there is no first that told. */
+static __noinline bool fragment_recall(const struct packet *pkt, __u32 *dest, __be16 *port)
+{
+	struct fragment_key key = {};
+	struct fragment *fragment;
+
+	if (!pkt || !dest || !port)
+		return false;
+	fragment_key(pkt, &key);
+	fragment = bpf_map_lookup_elem(&fragments, &key);
+	if (!fragment || !fragment->dest)
+		return false;
+	*port = fragment->server_port;
+	*dest = fragment->dest;
+	return true;
+}
+
 #endif

@@ -182,7 +182,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 			return DROP_TOO_BIG;
 		if (!HOOK_IS_COMPLETE)
 			return PASS_TO_TC;
-		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !can_go_round(settings))
+		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !can_go_round(settings) || pkt->is_alone)
 			return hand_over(ctx, pkt, conn, dest, lane, settings, action);
 		verdict = take_piece(ctx, pkt, settings, action);
 		if (verdict)

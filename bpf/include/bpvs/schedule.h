@@ -5,6 +5,7 @@
 
 #include "begin.h"
 #include "choose.h"
+#include "ops.h"
 #include "persist.h"
 #include "service.h"
 #include "synproxy.h"
@@ -32,9 +33,15 @@ static __always_inline bool conn_choose(const struct packet *pkt, const struct s
 {
 	struct server *server;
 
+	*verdict = service_refusal(pkt, service);
+	if (!service_schedules(pkt, service, plan))
+		return false;
+	if (pkt->is_fragment) {
+		*verdict = DROP_FRAGMENT;
+		return fragment_recall(pkt, &choice->dest, &choice->port);
+	}
 	if (plan->timeout_s && persist_find(pkt, service, plan, choice))
 		return true;
-	*verdict = service_refusal(pkt, service);
 	server = choose(plan, pkt);
 	if (!server)
 		return false;
@@ -62,6 +69,10 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 		return NULL;
 	pkt->by_mark = !service->protocol;
 	plan = service_plan(service);
+	pkt->is_alone = ops_takes(pkt, plan);
+	*verdict = PASS_TO_TC;
+	if (pkt->is_alone && !HOOK_IS_COMPLETE)
+		return NULL;
 	if (service_schedules(pkt, service, plan) && synproxy_guards(pkt, plan)) {
 		*verdict = synproxy_admit(ctx, pkt, &handshake, plan);
 		if (*verdict == ANSWER_RESET && !service_is_named(pkt, service))
@@ -75,12 +86,13 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_MARTIAN;
 	if (!address_is_host(&pkt->key.src))
 		return NULL;
-	*verdict = service_refusal(pkt, service);
-	if (!service_schedules(pkt, service, plan) || !conn_choose(pkt, service, plan, &choice, verdict))
+	if (!conn_choose(pkt, service, plan, &choice, verdict))
 		return NULL;
 	conn = conn_begin(pkt, &choice, plan, &slot, verdict);
 	if (!conn)
 		return NULL;
+	if (pkt->is_alone)
+		return ops_pass(pkt, conn);
 	*verdict = DROP_TABLE_FULL;
 	return conn_enter(pkt, conn, slot, pkt->is_opening ? &handshake : NULL);
 }

@@ -100,8 +100,10 @@ static __always_inline struct plan *service_plan(struct service *service)
 /* May this packet start a connection? TCP needs SYN without RST, where ACK does not matter; SCTP needs INIT. */
 static __always_inline bool packet_opens(const struct packet *pkt)
 {
-	if (pkt->is_fragment || pkt->key.sport == bpf_htons(FTP_DATA_PORT))
+	if (pkt->key.sport == bpf_htons(FTP_DATA_PORT))
 		return false;
+	if (pkt->is_fragment)
+		return pkt->is_alone; /* it follows its first one, of which no connection is left */
 	if (pkt->protocol == IPPROTO_SCTP)
 		return pkt->sctp_event == CHUNK_INIT;
 	return pkt->protocol == IPPROTO_UDP || (pkt->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;

@@ -74,13 +74,14 @@ class Capability(Check):
     def service(self, service: VirtualService, servers: Iterable[RealServer]) -> None:
         """Raise NotBuilt or UnknownScheduler for what cannot be done."""
         _check_service(service)
-        if service.synproxy:
-            for server in servers:
+        for server in servers:
+            _check_pair(service, server)
+            if service.synproxy:
                 self._require_remote(server, "SYNPROXY (-j)")
 
     def server(self, service: VirtualService, server: RealServer) -> None:
         """Raise NotBuilt or InvalidServer for what cannot be done."""
-        _check_server(service, server)
+        _check_pair(service, server)
         if server.address.family is not service.key.family and not _crosses(service, server):
             raise InvalidServer
         self._place(server.address)
@@ -108,15 +109,20 @@ class Capability(Check):
 def _check_service(service: VirtualService) -> None:
     if service.engine:
         raise NotBuilt("persistence engines (--pe) are not built yet: leave --pe out")
-    if service.ops:
-        raise NotBuilt("one-packet scheduling (-o) is not built yet: leave -o out")
     if service.scheduler not in SCHEDULERS or service.scheduler.startswith("lblc"):
         raise UnknownScheduler
 
 
-def _check_server(service: VirtualService, server: RealServer) -> None:
-    if server.method is Method.FULLNAT and service.key.protocol is Protocol.SCTP:
+def _check_pair(service: VirtualService, server: RealServer) -> None:
+    if server.method is not Method.FULLNAT:
+        return
+    if service.key.protocol is Protocol.SCTP:
         raise NotBuilt("FullNAT does not forward SCTP: use -m, -g or -i")
+    if service.ops:
+        raise NotBuilt(
+            f"one-packet scheduling (-o) does not go with FullNAT (-b), as of {server.address}: "
+            "nothing would be kept by which replies find their client"
+        )
 
 
 def _crosses(service: VirtualService, server: RealServer) -> bool:
