@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 if TYPE_CHECKING:
-    from bpvs.director import Director
+    from bpvs.director import Director, Overview
     from bpvs.model import (
         FLAG_1,
         FLAG_2,
@@ -77,6 +77,7 @@ __all__ = [
     "NoSuchService",
     "NotBuilt",
     "OutOfRange",
+    "Overview",
     "Protocol",
     "Rates",
     "RealServer",
@@ -105,7 +106,8 @@ if not TYPE_CHECKING:  # or a type checker would believe in every name
             raise AttributeError(f"module 'bpvs' has no attribute {name!r}")
         from importlib import import_module
 
-        found = globals()[name] = getattr(import_module("bpvs.director" if name == "Director" else "bpvs.model"), name)
+        home = "bpvs.director" if name in ("Director", "Overview") else "bpvs.model"
+        found = globals()[name] = getattr(import_module(home), name)
         return found
 
 
