@@ -13,19 +13,12 @@
 #endif
 #include "bpvs/parse.h"
 #include "bpvs/conn.h"
+#include "bpvs/reuse.h"
 #include "bpvs/schedule.h"
 #include "bpvs/handshake.h"
 #include "bpvs/leave.h"
 #include "bpvs/refuse.h"
 #include "bpvs/resume.h"
-
-/* May this packet put a new connection in the place of one that is over? */
-static __always_inline bool replaces(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn)
-{
-	if (pkt->direction != DIR_IN || pkt->is_error || !conn_is_over(conn))
-		return false;
-	return packet_opens(pkt) || (conn->state & CONN_SYNPROXY && synproxy_opens(ctx, pkt));
-}
 
 /* The packet's connection, old or new; NULL with the verdict for a packet that has none. */
 static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
@@ -33,7 +26,7 @@ static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *
 {
 	struct conn *conn = conn_find(pkt);
 
-	if (conn && replaces(ctx, pkt, conn)) {
+	if (conn && conn_makes_room(ctx, pkt, conn, &settings->vs)) {
 		struct flow *flow = bpf_map_lookup_elem(&flows, &pkt->key);
 
 		if (flow)
@@ -62,7 +55,7 @@ static __always_inline enum verdict balance(hook_ctx *ctx, struct packet *pkt, s
 	conn = connection_of(ctx, pkt, settings, &verdict);
 	if (!conn)
 		return verdict;
-	dest = dest_of(conn);
+	dest = dest_of(pkt, conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane)
 		return DROP_SERVER_REMOVED;
@@ -147,7 +140,7 @@ static __always_inline enum verdict depart(hook_ctx *ctx, struct packet *pkt, st
 		conn = conn_find_reply(pkt);
 	if (!conn || pkt->direction != DIR_OUT)
 		return PASS_IDLE;
-	dest = dest_of(conn);
+	dest = dest_of(pkt, conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane || !(dest->flags & DEST_LOCAL))
 		return PASS_IDLE;

@@ -25,6 +25,7 @@ from enum import Enum, auto
 from bpvs.director import Director
 from bpvs.kernel import bpf
 from bpvs.model import Address, RealServer, ServiceKey, Table, VirtualService
+from bpvs.model.sysctls import SYSCTLS
 from bpvs.net import namespace, siding, sysctl
 from bpvs.net.links import DETOUR_MAC
 
@@ -141,6 +142,15 @@ class Rig:
             for key, address in locals_:
                 table.add_local(key, address)
         self._served = served
+
+    @contextmanager
+    def sysctls(self, **values: int) -> Iterator[None]:
+        """These settings, and their defaults afterwards."""
+        Director().set_sysctls(values)
+        try:
+            yield
+        finally:
+            Director().set_sysctls({name: SYSCTLS[name].default for name in values})
 
     def empty_siding(self) -> None:
         """Throw away what waits in the siding: it would come back in the middle of another test's counts."""

@@ -10,9 +10,9 @@ import pytest
 from bpvs.kernel import _abi
 from bpvs.model import Method, Protocol
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
-from tests.packets.listing import connection_of, counts, put_into
+from tests.packets.listing import connection_of, counts, put_into, traffic
 from tests.packets.rig import Action, Hook, Rig
-from tests.property.ipvs_model import ACTIVE, TABLE, TCP_STATES, next_state
+from tests.property.ipvs_model import ACTIVE, SECURE_TABLE, TABLE, TCP_STATES
 
 pytestmark = pytest.mark.root
 
@@ -84,22 +84,24 @@ def test_udp_has_one_state_and_is_never_active(rig: Rig, hook: Hook, path: Path)
     ],
 )
 @pytest.mark.parametrize("event", FLAGS)
-@pytest.mark.parametrize("state", TCP_STATES.values())
-def test_every_cell_of_the_table(rig: Rig, state: str, event: str, method: Method, replied: bool, sender: str) -> None:
-    """The connection is put into the state, counted rightly; then a segment comes."""
-    path = alone(rig, replace(TCP4, method=method))
-    flow = Flow(path, rig.port())
-    send(rig, Hook.TC, flow, "cS")
-    if replied:
-        send(rig, Hook.TC, flow, "sSA")
-    put_into(flow, state)
-    assert send(rig, Hook.TC, flow, ("s" if sender == "server" else "c") + FLAGS[event]) is Action.REDIRECT
-    expected = next_state(state, sender[0], FLAGS[event])
-    assert expected == TABLE[sender, event, state]
-    one = connection_of(flow)
-    assert one is not None
-    assert one.state == expected
-    assert counts(path) == ((1, 0) if expected in ACTIVE else (0, 1))
+@pytest.mark.parametrize("secure", [0, 3], ids=["plain", "secure"])
+def test_every_cell_of_the_table(rig: Rig, event: str, secure: int, method: Method, replied: bool, sender: str) -> None:
+    """The connection is put into each state, counted rightly; then a segment comes."""
+    table = SECURE_TABLE if secure else TABLE
+    for state in TCP_STATES.values():
+        path = alone(rig, replace(TCP4, method=method))
+        flow = Flow(path, rig.port())
+        send(rig, Hook.TC, flow, "cS")
+        if replied:
+            send(rig, Hook.TC, flow, "sSA")
+        put_into(flow, state)
+        with rig.sysctls(secure_tcp=secure, conn_reuse_mode=0):
+            assert send(rig, Hook.TC, flow, ("s" if sender == "server" else "c") + FLAGS[event]) is Action.REDIRECT
+        expected = table[sender, event, state]
+        one = connection_of(flow)
+        assert one is not None
+        assert one.state == expected, state
+        assert counts(path) == ((1, 0) if expected in ACTIVE else (0, 1)), state
 
 
 OTHER = replace(TCP4, server="10.2.0.13")
@@ -165,23 +167,26 @@ def test_syn_on_an_open_connection_stays_with_its_server(rig: Rig, hook: Hook, s
 
 @HOOKS
 @EVERY_PATH
-def test_connection_of_a_removed_server_is_dropped_both_ways_and_revived(rig: Rig, hook: Hook, path: Path) -> None:
+def test_connection_of_a_removed_server_takes_only_replies_and_is_revived(rig: Rig, hook: Hook, path: Path) -> None:
+    """What the server still sends reaches its client, uncounted, as in IPVS (handle_response)."""
     path = alone(rig, path)
     key, server = path.row
     flow = Flow(path, rig.port())
     send(rig, hook, flow, "cS")
-    before = counts(path)
+    before, counted = counts(path), traffic(path)
     with rig.change() as table:
         table.delete_server(key, server.address, server.port)
-    for frame, link in ((flow.request(Shape(flags="A")), "front"), (flow.reply(Shape(flags="SA")), "back")):
-        run = rig.run(hook, frame, link)
-        assert (run.action, run.verdicts, run.frame) == (Action.DROP, {"DROP_SERVER_REMOVED": 1}, frame)
+    request = flow.request(Shape(flags="A"))
+    run = rig.run(hook, request)
+    assert (run.action, run.verdicts, run.frame) == (Action.DROP, {"DROP_SERVER_REMOVED": 1}, request)
+    run = rig.run(hook, flow.reply(Shape(flags="SA")), "back")
+    assert not difference(run.frame, flow.to_client(Shape(flags="SA")))
     one = connection_of(flow)
     assert one is not None
     assert one.state in ("SYN_RECV", "UDP")
     with rig.change() as table:
         table.add_server(key, server)
-    assert counts(path) == before
+    assert (counts(path), traffic(path)) == (before, counted)
     run = rig.run(hook, flow.request(Shape(flags="A")))
     assert not difference(run.frame, flow.to_server(Shape(flags="A")))
 

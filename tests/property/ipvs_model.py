@@ -41,8 +41,8 @@ ACTIVE = {"ESTABLISHED", "SYN_SENT", "SYN_RECV", "SYNACK"}
 SENDERS = {"c": "client", "s": "server", "a": "alone"}
 
 
-def _read_table() -> dict[tuple[str, str, str], str]:
-    head, *rows = (GOLDEN / "tcp_states.txt").read_text().splitlines()
+def _read_table(file: str) -> dict[tuple[str, str, str], str]:
+    head, *rows = (GOLDEN / file).read_text().splitlines()
     columns = [TCP_STATES[short] for short in head.split()[1:]]
     table = {}
     for row in rows:
@@ -52,7 +52,8 @@ def _read_table() -> dict[tuple[str, str, str], str]:
     return table
 
 
-TABLE = _read_table()
+TABLE = _read_table("tcp_states.txt")
+SECURE_TABLE = _read_table("tcp_states_secure.txt")
 
 
 def event(flags: str) -> str:
@@ -63,12 +64,38 @@ def event(flags: str) -> str:
     return "nul"
 
 
-def next_state(state: str | None, sender: str, flags: str) -> str | None:
-    """The state of a connection (None: there is none) after a segment; conn_reuse_mode 1.
+class Conversation:
+    """One client port of a virtual service, packet by packet.
 
-    `sender`: "c" or "s", or "a" for the client of DR and TUN as long as no reply was seen.
+    `state`: that of its connection, None without one. `is_one_way`: replies take another way (DR, TUN) until one is
+    seen. `vs`: settings that have not their defaults.
     """
-    opens = sender in "ca" and event(flags) == "SYN"
-    if state is None or (opens and state in ("TIME_WAIT", "CLOSE")):
-        return TABLE["client", "SYN", "NONE"] if opens else None
-    return TABLE[SENDERS[sender], event(flags), state]
+
+    def __init__(self, is_one_way: bool = False, **vs: int) -> None:
+        self._is_one_way = self._is_alone = is_one_way
+        self._vs = {"conn_reuse_mode": 1, "secure_tcp": 0, "sloppy_tcp": 0} | vs
+        self._table = SECURE_TABLE if self._vs["secure_tcp"] >= 2 else TABLE
+        self.state: str | None = None
+
+    def hear(self, sender: str, flags: str) -> str | None:
+        """The state after a segment of "c" or "s"."""
+        if sender == "c":
+            if "S" in flags and self._is_over():
+                self.state = None
+            if self.state is None:
+                self._begin(flags)
+        self._is_alone &= sender == "c"
+        if self.state is not None:
+            view = "server" if sender == "s" else "alone" if self._is_alone else "client"
+            self.state = self._table[view, event(flags), self.state]
+        return self.state
+
+    def _is_over(self) -> bool:
+        mode = self._vs["conn_reuse_mode"]
+        half = mode & 2 and self._is_alone and self.state == "FIN_WAIT"
+        return bool(mode and self.state in ("TIME_WAIT", "CLOSE")) or bool(half)
+
+    def _begin(self, flags: str) -> None:
+        if "R" not in flags and ("S" in flags or self._vs["sloppy_tcp"]):
+            self._is_alone = self._is_one_way
+            self.state = "NONE"

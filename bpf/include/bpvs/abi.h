@@ -427,7 +427,8 @@ struct settings {
 	__u32 ftp;           /* services of TCP port 21 */
 	__u32 marked_ipv4;   /* services by mark */
 	__u32 marked_ipv6;
-	__u32 detour; /* interface that brings packets which the kernel routed by their mark; 0: none */
+	__u32 detour;    /* interface that brings packets which the kernel routed by their mark; 0: none */
+	__u32 conn_rows; /* of `conns` */
 	struct vs vs;
 	struct counters zero; /* what `ipvsadm -Z` takes off the totals */
 };
@@ -443,6 +444,10 @@ struct runtime {
 	__u32 secret_age;    /* counts the secrets; the current one is secret[secret_age & 1] */
 	__u32 greetings;     /* SYNs answered with a cookie in this second */
 	__u64 greetings_since;
+	__u32 conns_seen; /* in use, of the rows that the present walk of expiry has passed */
+	__u32 drop_rate;  /* drop_packet drops every so manieth packet, where it is automatic */
+	__u32 drop_left;  /* packets until it does */
+	__u32 reserved;
 };
 
 /* What an interface carries of ours. */
@@ -499,6 +504,7 @@ enum verdict {
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
 	DROP_FRAGMENT = 44,         /* its first one did not come in time or got no server; of SCTP: its port changes */
+	DROP_DEFENCE = 45,          /* would open a connection, but drop_packet takes its share */
 	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */

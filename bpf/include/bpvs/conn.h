@@ -10,6 +10,7 @@
 #define BPVS_CONN_H
 
 #include "clock.h"
+#include "defence.h"
 #include "load.h"
 #include "maps.h"
 #include "packet.h"
@@ -146,6 +147,14 @@ static __always_inline enum view conn_view(const struct packet *pkt, __u32 state
 	return state & CONN_TWO_WAY ? VIEW_IN : VIEW_IN_ONLY;
 }
 
+/* Which of TCP's tables holds; see secure_tcp. */
+static __always_inline __u32 conn_caution(void)
+{
+	struct settings *settings = settings_get();
+
+	return settings && defence_is_up(settings->vs.secure_tcp) ? VIEW_SECURE : 0;
+}
+
 static __always_inline bool state_is_established(__u8 state)
 {
 	return state == STATE_ESTABLISHED || state == STATE_SCTP_ESTABLISHED;
@@ -169,7 +178,7 @@ static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old
 			old &= ~CONN_TOA;
 	}
 	if (pkt->protocol == IPPROTO_TCP)
-		state = tcp_next_state(conn_view(pkt, old), pkt->tcp_flags, old & CONN_STATE);
+		state = tcp_next_state(conn_view(pkt, old) + conn_caution(), pkt->tcp_flags, old & CONN_STATE);
 	if (pkt->protocol == IPPROTO_SCTP)
 		state = sctp_next_state(conn_view(pkt, old), pkt->sctp_event, old & CONN_STATE);
 	if (state == STATE_UDP ? pkt->direction == DIR_OUT : state_is_established(state))
@@ -219,27 +228,16 @@ static __always_inline void conn_touch(const struct packet *pkt, struct conn *co
 }
 
 /*
- * A SYN or INIT may start a new connection in place of one that is over (conn_reuse_mode 1); but one of a template goes to
- * the same server anyhow. SYNPROXY begins anew there too: the numbers are others.
+ * The connection's server. Connections of one that was removed go on counting down and take no more of their clients'
+ * packets (expire_nodest_conn 0); what the server still sends, and ICMP errors, they let pass.
  */
-static __always_inline bool conn_is_over(const struct conn *conn)
-{
-	__u8 state = conn->state & CONN_STATE;
-
-	if (conn->control && !(conn->state & CONN_SYNPROXY))
-		return false;
-	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_SCTP_CLOSED;
-}
-
-/*
- * The connection's server. Connections of one that was removed go on counting down, but forward nothing (IPVS:
- * expire_nodest_conn 0).
- */
-static __always_inline struct dest *dest_of(const struct conn *conn)
+static __always_inline struct dest *dest_of(const struct packet *pkt, const struct conn *conn)
 {
 	struct dest *dest = conn_dest(conn);
 
-	return dest && dest->flags & DEST_LISTED ? dest : NULL;
+	if (!dest || dest->flags & DEST_LISTED || pkt->direction == DIR_OUT || pkt->is_error)
+		return dest;
+	return NULL;
 }
 
 #endif

@@ -144,7 +144,7 @@ static __always_inline __u64 estimate_some(void)
 	struct runtime *runtime = runtime_get();
 	__u32 phase;
 
-	if (!settings || !runtime)
+	if (!settings || !runtime || !settings->vs.run_estimation)
 		return ESTIMATE_TICK / PHASES;
 	phase = runtime->estimate % PHASES;
 	bpf_loop((settings->dest_high + PHASES - 1) / PHASES, estimate_dest, &phase, 0);

@@ -18,25 +18,42 @@
 struct sweep {
 	__u32 now; /* see clock_ms() */
 	__u32 row;
-	__u32 high;
+	__u32 used; /* rows that hold a connection */
 };
 
 /* How long it may rest, see clock_ms(). */
-static __always_inline __u32 conn_rest(struct conn *conn)
+static __always_inline __u32 conn_rest(struct conn *conn, const struct settings *settings)
 {
-	struct settings *settings = settings_get();
 	__u32 state = conn->state & CONN_STATE;
 
 	if (conn->state & CONN_TEMPLATE)
 		return clock_ms(conn_template(conn)->timeout_s * NS_PER_S);
-	return settings && state < STATE_COUNT ? clock_ms(settings->timeout_s[state] * NS_PER_S) : -1U;
+	return state < STATE_COUNT ? clock_ms(settings->timeout_s[state] * NS_PER_S) : -1U;
+}
+
+/* Does it end before its time: together with its server (expire_nodest_conn), or because room is short (drop_entry)? */
+static __always_inline bool conn_is_unwanted(const struct conn *conn, const struct settings *settings, __u32 idle)
+{
+	struct dest *dest;
+
+	if (conn->state & CONN_TEMPLATE && conn->control)
+		return false;
+	if (settings->vs.expire_nodest_conn) {
+		dest = conn_dest(conn);
+		if (!dest || !(dest->flags & DEST_LISTED))
+			return true;
+	}
+	return defence_is_up(settings->vs.drop_entry) && drop_entry(conn, idle);
 }
 
 static __always_inline bool conn_is_due(struct conn *conn, __u32 now)
 {
+	struct settings *settings = settings_get();
 	__u32 idle = now - conn->seen;
 
-	if (!(conn->state & CONN_USED) || idle > IDLE_LONGEST || idle <= conn_rest(conn))
+	if (!settings || idle > IDLE_LONGEST)
+		return false;
+	if (idle <= conn_rest(conn, settings) && !conn_is_unwanted(conn, settings, idle))
 		return false;
 	return !(conn->state & CONN_TEMPLATE) || template_may_end(conn, now);
 }
@@ -44,14 +61,25 @@ static __always_inline bool conn_is_due(struct conn *conn, __u32 now)
 static long sweep_step(__u32 index, struct sweep *sweep)
 {
 	__u32 row = sweep->row + index;
-	struct conn *conn;
+	struct conn *conn = bpf_map_lookup_elem(&conns, &row);
 
-	if (row >= sweep->high)
-		row -= sweep->high;
-	conn = bpf_map_lookup_elem(&conns, &row);
-	if (conn && conn_is_due(conn, sweep->now))
+	if (!conn || !(conn->state & CONN_USED))
+		return 0;
+	sweep->used++;
+	if (conn_is_due(conn, sweep->now))
 		conn_end(conn, row);
 	return 0;
+}
+
+/* At the end of each walk. */
+static __always_inline void walked(struct runtime *runtime)
+{
+	struct settings *settings = settings_get();
+
+	if (settings)
+		defend(settings, runtime, runtime->conns_seen);
+	runtime->conns_seen = 0;
+	runtime->sweep = 0;
 }
 
 /* Walks one slice on; the time until the next. */
@@ -60,21 +88,24 @@ static __always_inline __u64 expire_some(void)
 	struct runtime *runtime = runtime_get();
 	struct sweep sweep = { .now = clock_ms(clock_ns()) };
 	__u64 tick = TICK_LONGEST;
-	__u32 rows;
+	__u32 rows, high;
 
 	if (!runtime || !runtime->conn_high)
 		return tick;
-	sweep.high = runtime->conn_high;
-	sweep.row = runtime->sweep < sweep.high ? runtime->sweep : 0;
-	if (sweep.high > SLICE_ROWS * (SWEEP_PERIOD / TICK_LONGEST))
-		tick = SWEEP_PERIOD * SLICE_ROWS / sweep.high;
+	high = runtime->conn_high;
+	sweep.row = runtime->sweep < high ? runtime->sweep : 0;
+	if (high > SLICE_ROWS * (SWEEP_PERIOD / TICK_LONGEST))
+		tick = SWEEP_PERIOD * SLICE_ROWS / high;
 	if (tick < TICK_SHORTEST)
 		tick = TICK_SHORTEST;
-	rows = sweep.high * tick / SWEEP_PERIOD + 1;
-	if (rows > sweep.high)
-		rows = sweep.high;
+	rows = high * tick / SWEEP_PERIOD + 1;
+	if (rows > high - sweep.row)
+		rows = high - sweep.row;
 	bpf_loop(rows, sweep_step, &sweep, 0);
-	runtime->sweep = (sweep.row + rows) % sweep.high;
+	runtime->conns_seen += sweep.used;
+	runtime->sweep = sweep.row + rows;
+	if (runtime->sweep >= high)
+		walked(runtime);
 	return tick;
 }
 

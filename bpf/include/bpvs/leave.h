@@ -77,7 +77,8 @@ static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct co
 static __always_inline bool forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 				    struct lane *lane, struct settings *settings)
 {
-	count_packet(pkt, lane);
+	if (dest->flags & DEST_LISTED)
+		count_packet(pkt, lane);
 	if (!pkt->is_error)
 		conn_touch(pkt, conn);
 	return rewrite(ctx, pkt, conn, dest, settings);

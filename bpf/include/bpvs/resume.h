@@ -20,7 +20,7 @@ static __always_inline int resume_syn(hook_ctx *ctx, struct packet *pkt, struct 
 
 	if (!conn)
 		return hook_action(DROP_HANDSHAKE);
-	dest = dest_of(conn);
+	dest = dest_of(pkt, conn);
 	lane = bpf_map_lookup_elem(&traffic, &conn->dest);
 	if (!dest || !lane)
 		return hook_action(DROP_SERVER_REMOVED);

@@ -51,6 +51,12 @@ static __always_inline bool conn_choose(const struct packet *pkt, const struct s
 	return !plan->timeout_s || persist_make(pkt, service, plan, choice);
 }
 
+/* Is it one of the packets that open no connection because drop_packet takes its share? */
+static __always_inline bool defence_takes(const struct packet *pkt, const struct vs *vs)
+{
+	return defence_is_up(vs->drop_packet) && packet_opens(pkt, vs) && !pkt->is_fragment && drop_packet();
+}
+
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
 static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
 					     enum verdict *verdict)
@@ -65,13 +71,16 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_NO_SERVICE;
 	if (!service)
 		return conn_find_reply(pkt);
-	if (pkt->is_error)
-		return NULL;
 	pkt->by_mark = !service->protocol;
 	plan = service_plan(service);
+	if (pkt->is_error && (!settings->vs.schedule_icmp || plan->flags & PLAN_SYNPROXY))
+		return NULL;
 	pkt->is_alone = ops_takes(pkt, plan);
 	*verdict = PASS_TO_TC;
 	if (pkt->is_alone && !HOOK_IS_COMPLETE)
+		return NULL;
+	*verdict = DROP_DEFENCE;
+	if (defence_takes(pkt, &settings->vs))
 		return NULL;
 	if (service_schedules(pkt, service, plan) && synproxy_guards(pkt, plan)) {
 		*verdict = synproxy_admit(ctx, pkt, &handshake, plan);
@@ -81,7 +90,7 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 			return NULL;
 	}
 	*verdict = PASS_NO_CONNECTION;
-	if (!packet_opens(pkt))
+	if (!packet_opens(pkt, &settings->vs))
 		return NULL;
 	*verdict = PASS_MARTIAN;
 	if (!address_is_host(&pkt->key.src))

@@ -11,6 +11,7 @@
 #include "tcp_state.h"
 
 /* The table is padded to powers of two, as TCP's. */
+#define SCTP_VIEW_MASK 3
 #define SCTP_EVENT_MASK 15
 #define SCTP_STATE_MASK 15
 
@@ -30,7 +31,7 @@
 #define CL STATE_SCTP_CLOSED
 
 /* clang-format off */
-static const __u8 sctp_next[VIEW_MASK + 1][SCTP_EVENT_MASK + 1][SCTP_STATE_MASK + 1] = {
+static const __u8 sctp_next[SCTP_VIEW_MASK + 1][SCTP_EVENT_MASK + 1][SCTP_STATE_MASK + 1] = {
 	[VIEW_IN] = {				/* NO  I1  IN  CS  CR  CW  CO  CE  ES  SS  SR  SA  RJ  CL */
 		[CHUNK_DATA]              = { ES, I1, IN, CS, CR, CW, CO, CE, ES, SS, SR, SA, RJ, CL },
 		[CHUNK_INIT]              = { I1, IN, IN, CS, CR, CW, CO, CE, ES, SS, SR, SA, IN, IN },
@@ -93,7 +94,7 @@ static __always_inline __u8 sctp_next_state(__u32 view, __u32 event, __u32 state
 	barrier_var(state);
 	barrier_var(event);
 	barrier_var(view);
-	return sctp_next[view & VIEW_MASK][event & SCTP_EVENT_MASK][state & SCTP_STATE_MASK];
+	return sctp_next[view & SCTP_VIEW_MASK][event & SCTP_EVENT_MASK][state & SCTP_STATE_MASK];
 }
 
 #endif

@@ -97,16 +97,23 @@ static __always_inline struct plan *service_plan(struct service *service)
 	return service->current & 1 ? &service->plan[1] : &service->plan[0];
 }
 
-/* May this packet start a connection? TCP needs SYN without RST, where ACK does not matter; SCTP needs INIT. */
-static __always_inline bool packet_opens(const struct packet *pkt)
+/*
+ * May this packet start a connection? TCP needs SYN without RST, where ACK does not matter; SCTP needs INIT. With
+ * sloppy_tcp and sloppy_sctp anything will do but RST and ABORT.
+ */
+static __always_inline bool packet_opens(const struct packet *pkt, const struct vs *vs)
 {
 	if (pkt->key.sport == bpf_htons(FTP_DATA_PORT))
 		return false;
 	if (pkt->is_fragment)
 		return pkt->is_alone; /* it follows its first one, of which no connection is left */
+	if (pkt->is_error)
+		return vs->schedule_icmp;
 	if (pkt->protocol == IPPROTO_SCTP)
-		return pkt->sctp_event == CHUNK_INIT;
-	return pkt->protocol == IPPROTO_UDP || (pkt->tcp_flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
+		return pkt->sctp_event == CHUNK_INIT || (vs->sloppy_sctp && pkt->sctp_event != CHUNK_ABORT);
+	if (pkt->protocol == IPPROTO_TCP)
+		return !(pkt->tcp_flags & TCP_RST) && (pkt->tcp_flags & TCP_SYN || vs->sloppy_tcp);
+	return pkt->protocol == IPPROTO_UDP;
 }
 
 #endif

@@ -88,7 +88,7 @@ def _fill(folder: str, connections: int) -> None:
             own, loaded = library.load(_object(program), shared, sizes)
             programs |= loaded
             _close(own)
-        _prepare(ArrayMap(maps["settings"], _abi.SETTINGS))
+        _prepare(ArrayMap(maps["settings"], _abi.SETTINGS), connections)
         secrets = os.urandom(_abi.RUNTIME.width("secret"))
         ArrayMap(maps["runtime"], _abi.RUNTIME).write(0, secrets, _abi.RUNTIME.offset("secret"))
         bpf.update(maps["alive"], struct.pack("=I", 0), struct.pack("=I", _abi.LOOPBACK_IFINDEX))
@@ -112,7 +112,7 @@ def _object(name: str) -> Path:
     return path
 
 
-def _prepare(settings: ArrayMap) -> None:
+def _prepare(settings: ArrayMap, connections: int) -> None:
     timeouts = Timeouts()
     by_state = {
         **_TCP_TIMEOUTS,
@@ -124,7 +124,9 @@ def _prepare(settings: ArrayMap) -> None:
     }
     seconds = struct.pack(f"={_abi.STATE_COUNT}I", *(by_state[state] for state in range(_abi.STATE_COUNT)))
     sysctls = _abi.VS.pack(**default_sysctls())
-    content = _abi.SETTINGS.pack(abi=_abi.ABI_VERSION, dest_high=1, service_high=1, timeout_s=seconds, vs=sysctls)
+    content = _abi.SETTINGS.pack(
+        abi=_abi.ABI_VERSION, dest_high=1, service_high=1, timeout_s=seconds, conn_rows=connections, vs=sysctls
+    )
     settings.write(0, content)
 
 
