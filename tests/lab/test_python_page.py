@@ -65,13 +65,22 @@ def test_a_director_of_another_namespace_works_there_alone(net: Routed) -> None:
     assert Director(netns=f"/run/netns/{net.director.name}").cookie == there.cookie
 
 
+def renew(name: str) -> None:
+    """Another namespace under the same name."""
+    for verb in ("delete", "add"):
+        run(["ip", "netns", verb, name]).checked()
+
+
 def test_a_namespace_that_is_another_one_under_the_same_name() -> None:
     with Network() as network:
         name = network.host("again").name
         director = Director(netns=name)
-        for verb in ("delete", "add"):
-            run(["ip", "netns", verb, name]).checked()
-        with pytest.raises(DirectorError, match=f"^{name} is not the network namespace any more that it was$"):
+        other = f"^{name} is not the network namespace any more that it was$"
+        change = director.change()
+        with pytest.raises(DirectorError, match=other), change:
+            renew(name)
+        assert not change._locks
+        with pytest.raises(DirectorError, match=other):
             director.clear()
         assert Director(netns=name).cookie != director.cookie
 

@@ -31,22 +31,22 @@ class Change:
         self._table = Table()
 
     def __enter__(self) -> Table:
-        with self._director.inside():
-            try:
+        try:
+            with self._director.inside():
                 return self._read()
-            except BaseException:
-                self._unlock()
-                raise
+        except BaseException:
+            self._unlock()
+            raise
 
     def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
-        with self._director.inside():
-            try:
-                if kind is None:
+        try:
+            if kind is None:
+                with self._director.inside():
                     self._publish(self._table)
-            finally:
-                self._capability.__exit__()
-                self._unlock()
-            _tidy()
+        finally:
+            self._capability.__exit__()
+            self._unlock()
+        _tidy()
 
     def _read(self) -> Table:
         self._instance = self._lock()
