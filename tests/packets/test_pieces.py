@@ -9,11 +9,12 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from scapy.layers.inet import IPOption_NOP
+from scapy.compat import raw
+from scapy.layers.inet import IP, IPOption_NOP
 from scapy.layers.l2 import Ether
 
 from bpvs.model import Protocol
-from tests.packets.frames import LOCAL_MAC, Path, Shape, difference, opened
+from tests.packets.frames import CLIENT, LOCAL_MAC, Path, Shape, difference, opened, rebuilt
 from tests.packets.listing import loaded
 from tests.packets.pieces import cut, piece
 from tests.packets.proxied import captured
@@ -182,3 +183,66 @@ def test_without_a_siding_the_kernel_cuts(rig: Rig, missing: str) -> None:
     assert (run.action, run.verdicts) == (Action.REDIRECT, {})
     wrapped = in_tunnel(IPIP, flow.request(replace(shape, ttl=shape.ttl + 1)), run.frame)
     assert run.frame[14:] == wrapped[14:]
+
+
+@EVERY_PATH
+@pytest.mark.parametrize("hook", Hook)
+def test_without_path_mtu_discovery_no_tunnel_has_df(rig: Rig, hook: Hook, path: Path) -> None:
+    """pmtu_disc 0; the client's packet keeps its own."""
+    flow = opened(rig, hook, path)
+    arrives = flow.request(sized(path, 600, flags="DF"))
+    for pmtu_disc, flags in ((1, "DF"), (0, "")):
+        with rig.sysctls(pmtu_disc=pmtu_disc):
+            run = rig.run(hook, arrives)
+        assert run.is_forwarded
+        outer = Ether(run.frame).payload
+        assert outer.version == 6 or str(outer.flags) == flags
+        assert run.frame[14 + overhead_of(path) + 6] & 0x40
+        assert outer.version == 6 or outer.chksum == Ether(rebuilt(run.frame)).payload.chksum
+
+
+@EVERY_PATH
+def test_without_path_mtu_discovery_df_is_taken_off_what_is_cut(rig: Rig, path: Path) -> None:
+    size = room(path)
+    length = size + 333
+    flow = opened(rig, Hook.TC, path)
+    whole, allowed = (flow.request(sized(path, length, flags=flags)) for flags in ("DF", 0))
+    with rig.sysctls(pmtu_disc=0):
+        assert rig.run(Hook.TC, whole).verdicts == {"HOLD_FINISH": 1}
+        goes_on(rig, path, whole, part(allowed, 0, size, is_last=False), is_rest=False)
+        goes_on(rig, path, allowed, part(allowed, size, length, is_last=True), is_rest=True)
+
+
+@EVERY_TUNNEL
+def test_without_path_mtu_discovery_all_pieces_of_a_packet_without_a_number_have_the_same(rig: Rig, path: Path) -> None:
+    size = room(path)
+    length = 2 * size + 500
+    whole = opened(rig, Hook.TC, path).request(sized(path, length, 0, flags="DF"))
+    with captured("narrow") as far, rig.sysctls(pmtu_disc=0):
+        far.settimeout(SECONDS)
+        start = 14 + overhead_of(path)
+        first = rig.run_finished(whole, "front").frame
+        number = int.from_bytes(first[start + 4 : start + 6], "big")
+        assert number
+        for begin, end in pairwise((0, size, 2 * size, length)):
+            left = next_of(far, path, number) if begin else first
+            expected = part(whole, begin, end, is_last=end == length, ident=number)
+            assert not difference(left, in_tunnel(path, without_df(expected), left))
+
+
+def without_df(content: bytes) -> bytes:
+    """The IPv4 frame without "don't fragment"."""
+    frame = Ether(content)
+    frame[IP].flags = "MF" if "MF" in frame[IP].flags else 0
+    del frame[IP].chksum
+    return bytes(raw(frame))
+
+
+@pytest.mark.parametrize("hook", Hook)
+def test_path_mtu_discovery_is_a_matter_of_tunnels(rig: Rig, hook: Hook) -> None:
+    """By NAT such a packet is still too big, and its sender told."""
+    path = Path(CLIENT, "10.0.0.195", 80, "10.3.0.11", 80, Protocol.UDP, link=3)
+    rig.serve(path.row)
+    with rig.sysctls(pmtu_disc=0):
+        run = rig.run(hook, opened(rig, hook, path).request(sized(path, 1400, flags="DF")))
+    assert run.verdicts == ({"DROP_TOO_BIG": 1} if hook is Hook.TC else {"PASS_TO_TC": 1})

@@ -130,6 +130,8 @@ static __always_inline enum verdict take_piece(hook_ctx *ctx, struct packet *pkt
 		return DROP_NO_ROOM;
 	if (pkt->length <= pkt->mtu)
 		return FORWARDED;
+	if (!piece_allow(ctx, pkt))
+		return DROP_NO_ROOM;
 	hook_send_rest(ctx, pkt, settings);
 	return piece_keep(ctx, pkt) ? FORWARDED : DROP_NO_ROOM;
 }
@@ -174,6 +176,8 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 	verdict = hop_is_fresh(hop) ? FORWARDED : hop_ask(ctx, pkt, conn, dest, hop);
 	if (verdict)
 		return verdict;
+	if (is_tunnelled(pkt, conn) && pkt->family == FAMILY_IPV4 && !settings->vs.pmtu_disc)
+		pkt->may_be_cut = true;
 	if (comes_apart(ctx, pkt, conn, settings)) {
 		*action = hook_finish(ctx, pkt, settings);
 		return HOLD_FINISH;

@@ -87,7 +87,7 @@ struct packet {
 	bool is_finished : 1;       /* it has been round the siding: its checksum is finished */
 	bool is_translated : 1;     /* its IP header was replaced by one of the other family */
 	bool is_quoted : 1;         /* from an ICMP error: perhaps no more than 8 bytes of its transport header */
-	bool may_be_cut : 1;        /* IPv4 without "don't fragment" */
+	bool may_be_cut : 1;        /* IPv4 without "don't fragment", or in a tunnel that does not care (pmtu_disc 0) */
 	bool is_part : 1;           /* a fragment */
 	bool is_fragment : 1;       /* a later fragment: no transport header */
 	bool is_error : 1;          /* an ICMP error; inner_l3 and inner_l4 are set */

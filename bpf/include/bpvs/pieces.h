@@ -3,6 +3,9 @@
  * Cutting a packet for a tunnel that it does not fit, where its sender allows that (RFC 791, section 3.2). The first piece
  * goes on at once. A copy comes back from the siding as the rest: it loses what has gone ahead, and is cut again if need
  * be. So only the inner packet is in fragments, which the server puts together behind its end of the tunnel. TC only.
+ *
+ * With pmtu_disc 0 "don't fragment" counts for nothing: it is taken off, and since such a packet may have no number
+ * (RFC 6864) it gets one.
  */
 #ifndef BPVS_PIECES_H
 #define BPVS_PIECES_H
@@ -39,6 +42,25 @@ static __always_inline bool piece_write(hook_ctx *ctx, struct packet *pkt, __u32
 	ip->frag_off = offset;
 	pkt->length = length;
 	pkt->is_part = true;
+	return true;
+}
+
+/* The packet and its copies say from here on that they may be cut. Not static: verified once. */
+__noinline int piece_allow(hook_ctx *ctx, struct packet *pkt)
+{
+	struct iphdr *ip = pkt ? packet_at(ctx, pkt->l3, sizeof(*ip)) : NULL;
+	__be16 flags, id;
+
+	if (!ip)
+		return false;
+	flags = ip->frag_off & ~bpf_htons(IPV4_DONT_FRAGMENT);
+	id = ip->id ? ip->id : (bpf_get_prandom_u32() & 0xffff) | 1;
+	if (flags == ip->frag_off)
+		return true;
+	ip->check = csum_apply(ip->check, (__u64)csum_delta16(ip->frag_off, flags) + csum_delta16(ip->id, id));
+	ip->frag_off = flags;
+	ip->id = id;
+	pkt->fragment_id = id;
 	return true;
 }
 

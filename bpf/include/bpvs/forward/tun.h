@@ -2,7 +2,7 @@
 /*
  * IP tunnelling: the client's packet travels whole behind an outer header (RFC 2003, 2473, 4213), with GUE
  * (net/ipv4/fou_core.c) or GRE (RFC 2784) in between. Outer TTL and DSCP are the inner ones, ECN is RFC 6040's; a packet
- * that must not be fragmented stays so.
+ * that must not be fragmented stays so, unless pmtu_disc is 0.
  *
  * The outer checksum of GUE and GRE takes no walk over the payload where that has a right checksum of its own: what it
  * covers then adds up to the complement of its pseudo header ("local checksum offload",
@@ -178,7 +178,7 @@ static __always_inline bool tun_read(hook_ctx *ctx, const struct packet *pkt, co
 		return false;
 	inner->is_ipv6 = pkt->family == FAMILY_IPV6;
 	inner->tos = inner->is_ipv6 ? bpf_ntohs(*ipv6) >> 4 : ipv4->tos;
-	inner->is_whole = !inner->is_ipv6 && ipv4->frag_off & bpf_htons(IPV4_DONT_FRAGMENT);
+	inner->is_whole = !inner->is_ipv6 && !pkt->may_be_cut;
 	inner->ttl = pkt->keeps_ttl ? pkt->ttl : pkt->ttl - 1;
 	inner->length = pkt->length;
 	inner->hash = flow_hash(&pkt->key);
