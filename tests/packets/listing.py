@@ -84,3 +84,9 @@ def put_into(flow: Flow, state: str) -> None:
     number = {name: value for value, name in _abi.CONN_STATE_NAMES.items()}[f"STATE_{state}"]
     kept = instance.conns.load(row, "state") & ~(_abi.CONN_STATE | _abi.CONN_ACTIVE | _abi.CONN_INACTIVE)
     instance.conns.store(row, "state", kept | counted | number)
+
+
+def quiescent_expires(does: bool) -> None:
+    """expire_quiescent_template is 1 or 0."""
+    at = _abi.SETTINGS.offset("vs") + _abi.VS.offset("expire_quiescent_template")
+    loaded().settings.write(0, int(does).to_bytes(4, "little"), at)

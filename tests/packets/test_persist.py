@@ -12,7 +12,7 @@ from bpvs.kernel import _abi
 from bpvs.lab.wait import until
 from bpvs.model import Method, Protocol
 from tests.packets.frames import Shape, difference
-from tests.packets.listing import connection_of, loaded
+from tests.packets.listing import connection_of, quiescent_expires
 from tests.packets.rig import Action, Hook, Rig
 from tests.packets.sticky import SWEEP_S, TIMEOUT, nth_client, sticky
 
@@ -26,14 +26,9 @@ PROTOCOLS = pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.UDP], id
 @pytest.fixture
 def quiescent(rig: Rig) -> Iterator[None]:
     """expire_quiescent_template is 1."""
-    _set_quiescent(1)
+    quiescent_expires(True)
     yield
-    _set_quiescent(0)
-
-
-def _set_quiescent(value: int) -> None:
-    at = _abi.SETTINGS.offset("vs") + _abi.VS.offset("expire_quiescent_template")
-    loaded().settings.write(0, value.to_bytes(4, "little"), at)
+    quiescent_expires(False)
 
 
 @HOOKS
