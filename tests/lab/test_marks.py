@@ -24,14 +24,14 @@ ELSEWHERE = {"ipv4": "10.50.0.1", "ipv6": "fd50::1"}  # nobody's; the client's p
 KILLS = 24
 
 
-def mark(host: Host, address: str, what: str = "tcp dport { 80, 443 }", hook: str = "prerouting") -> None:
+def mark(host: Host, address: str, what: str = "tcp dport { 80, 443 }", number: int = MARK) -> None:
     """Have netfilter mark what is for that address."""
-    match = f"{'ip6' if ':' in address else 'ip'} daddr {address} {what} meta mark set {MARK}"
+    match = f"{'ip6' if ':' in address else 'ip'} daddr {address} {what} meta mark set {number}"
     host.run(
         "nft",
         "-f",
         "-",
-        stdin=f"table inet marks {{ chain c {{ type filter hook {hook} priority -150; {match}; }}; }}\n",
+        stdin=f"table inet marks {{ chain c {{ type filter hook prerouting priority -150; {match}; }}; }}\n",
     ).checked()
 
 

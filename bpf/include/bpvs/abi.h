@@ -22,6 +22,8 @@ enum limits {
 	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
 	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
 	MIN_CONNS = 1024,      /* smallest connection table */
+	MAX_MARK_RULES = 256,  /* in force at once; `mark_rules` has as many rows again, to write the next list in */
+	MARK_RULE_PORTS = 8,   /* ranges of ports of a rule */
 	LOOPBACK_IFINDEX = 1,  /* `lo` has this index in every network namespace */
 };
 
@@ -383,6 +385,31 @@ struct spread {
 	__u32 mask; /* of the last word, host byte order; 0: the way's own source address */
 };
 
+/* Ports, host byte order, both ends included. */
+struct port_range {
+	__u16 first;
+	__u16 last;
+};
+
+/*
+ * Gives packets a mark as netfilter would: those between the two networks that came in by the interface, with the protocol
+ * and one of the ports. Never changed while it is in force.
+ */
+struct mark_rule {
+	struct address src;
+	struct address src_mask;
+	struct address dst;
+	struct address dst_mask;
+	__u32 mark;    /* 0: none of ours, whatever later rules say */
+	__u32 ifindex; /* 0: any; that of no interface where there is none of that name */
+	__u8 family;
+	__u8 protocol; /* 0: any */
+	__u8 ranges;   /* how many; 0: any port */
+	__u8 pad;
+	struct port_range ports[MARK_RULE_PORTS]; /* to which it goes */
+	char interface[16];                       /* its name, "": any */
+};
+
 /* IPVS's settings, net.ipv4.vs.*, by their names there; those that mean something here. */
 struct vs {
 	__u32 am_droprate;
@@ -427,8 +454,9 @@ struct settings {
 	__u32 ftp;           /* services of TCP port 21 */
 	__u32 marked_ipv4;   /* services by mark */
 	__u32 marked_ipv6;
-	__u32 detour;    /* interface that brings packets which the kernel routed by their mark; 0: none */
-	__u32 conn_rows; /* of `conns` */
+	__u32 detour;     /* interface that brings packets which the kernel routed by their mark; 0: none */
+	__u32 mark_rules; /* those in force: first row << 16 | how many; 0: none */
+	__u32 conn_rows;  /* of `conns` */
 	struct vs vs;
 	struct counters zero; /* what `ipvsadm -Z` takes off the totals */
 };

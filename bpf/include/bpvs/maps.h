@@ -145,6 +145,15 @@ struct {
 	__type(value, struct rates);
 } service_rates SEC(".maps");
 
+/* Who is given which mark, two lists, one of them in force. Control path writes, data path reads where it finds no connection. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2 * MAX_MARK_RULES);
+	__type(key, __u32);
+	__type(value, struct mark_rule);
+} mark_rules SEC(".maps");
+
 /* Control path writes, data path reads. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -7,6 +7,7 @@
 #include "choose.h"
 #include "ops.h"
 #include "persist.h"
+#include "mark.h"
 #include "service.h"
 #include "synproxy.h"
 
@@ -61,7 +62,7 @@ static __always_inline bool defence_takes(const struct packet *pkt, const struct
 static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
 					     enum verdict *verdict)
 {
-	struct service *service = service_find(pkt, hook_mark(ctx), settings);
+	struct service *service = service_find(pkt, mark_of(ctx, pkt, settings), settings);
 	struct handshake handshake = {};
 	struct choice choice = {};
 	struct conn *conn;

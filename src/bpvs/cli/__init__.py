@@ -22,6 +22,7 @@ VERBS = {
     "up": Verb("bpvs.cli.up", "load the data plane and attach it to this namespace's interfaces"),
     "down": Verb("bpvs.cli.down", "detach and unload it; nothing of ours stays behind"),
     "sysctl": Verb("bpvs.cli.sysctl", "IPVS's settings, net.ipv4.vs.*: show and change them"),
+    "mark": Verb("bpvs.cli.mark", "rules that give packets a firewall mark without netfilter"),
     "status": Verb("bpvs.cli.status", "what is loaded and where it is attached"),
     "proc": Verb("bpvs.cli.proc", "the text of IPVS's files in /proc/net"),
     "realserver": Verb("bpvs.cli.realserver", "virtual addresses, tunnel ends and TOA on a machine behind a director"),

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpf, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bpvs.director.change import Change
     from bpvs.director.interfaces import Attached
     from bpvs.director.rehearsal import Rehearsal
+    from bpvs.model.mark_rule import MarkRule
     from bpvs.net.address import Judge
 
 __all__ = ["Director", "Overview"]
@@ -179,6 +180,27 @@ class Director(Operations):
 
         return read_sysctls(instance) | fixed_sysctls()
 
+    def mark_rules(self) -> tuple[MarkRule, ...]:
+        """The rules that give packets marks without netfilter; the first that fits a packet counts."""
+        from bpvs.director import classifier
+
+        instance = self.instance()
+        return classifier.read(instance) if instance else ()
+
+    def set_mark_rules(self, change: Callable[[tuple[MarkRule, ...]], Sequence[MarkRule]]) -> None:
+        """Put in force what `change` makes of the rules that there are, all at once for packets; InvalidMarkRule.
+
+        Nothing changes if it raises. Loads the data plane if it is not.
+        """
+        from bpvs.director import classifier
+
+        bpffs.mount()
+        with self.inside(), bpffs.Lock(bpffs.root()):
+            wanted = change(self.mark_rules())
+            instance = self.instance() or self.up_locked(None, "auto", None)
+            with bpffs.Lock(instance.folder):
+                classifier.write(instance, wanted)
+
     def verdicts(self) -> dict[str, int]:
         """Packets that were not forwarded, by the name of enum verdict."""
         instance = self.instance()
@@ -251,7 +273,7 @@ class Director(Operations):
 
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
         """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
-        from bpvs.director import foreign, marks
+        from bpvs.director import classifier, foreign, marks
         from bpvs.director.interfaces import attach, attach_egress
         from bpvs.director.publish import relocate
         from bpvs.director.rows import read_rows
@@ -272,6 +294,7 @@ class Director(Operations):
             rows = read_rows(instance).values()
             foreign.settle(instance, rows)
             marks.settle(instance, rows)
+            classifier.settle(instance)
             relocate(instance)
             attach_egress(instance)
         return instance

@@ -13,7 +13,7 @@ import struct
 from _socket import htons
 from collections.abc import Iterable, Mapping
 
-from bpvs.director import books, foreign, marks
+from bpvs.director import books, classifier, foreign, marks
 from bpvs.director.capability import Place, place_of
 from bpvs.director.identity import pack_head, pack_key, protocols
 from bpvs.director.plans import plan_fields
@@ -49,6 +49,7 @@ def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, place
     else:
         foreign.settle(instance, rows.values())  # addresses, interfaces and rules of the host may have changed
         marks.settle(instance, rows.values())
+        classifier.settle(instance)
     _zero(instance, table)
 
 
@@ -71,6 +72,7 @@ def settle(instance: Instance) -> None:
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
     foreign.settle(instance, rows.values())
     marks.settle(instance, rows.values())
+    classifier.settle(instance)
     instance.settings.store(0, "unsettled", 0)
 
 

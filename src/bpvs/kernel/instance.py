@@ -141,6 +141,11 @@ class Instance:
         return self._array("slots", _abi.SLOT_ROW)
 
     @property
+    def mark_rules(self) -> ArrayMap:
+        """struct mark_rule: two lists, of which settings.mark_rules tells the one in force."""
+        return self._array("mark_rules", _abi.MARK_RULE)
+
+    @property
     def books(self) -> HashMap:
         """struct book_key to struct book."""
         return HashMap(self._descriptor("books"))

@@ -39,10 +39,10 @@ class Host:
         self.is_director = True
         return self.run(*own_tool("ipvsadm"), *arguments, stdin=stdin, seconds=seconds)
 
-    def bpvs(self, *arguments: str) -> Result:
+    def bpvs(self, *arguments: str, stdin: str = "") -> Result:
         """Runs this installation's bpvs, which makes the host a director."""
         self.is_director = True
-        return self.run(*own_tool("bpvs"), *arguments)
+        return self.run(*own_tool("bpvs"), *arguments, stdin=stdin)
 
     def start_agent(self, *vips: str) -> subprocess.Popen[str]:
         """Begins to make the host a real server of these virtual addresses, with this installation's agent."""

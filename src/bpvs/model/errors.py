@@ -97,6 +97,12 @@ class SynproxyMethod(TableError):
     text = "SYNPROXY needs servers with masquerading (-m) or FullNAT (-b): their replies must pass the director"
 
 
+class InvalidMarkRule(BpvsError):
+    """A rule that marks packets is none; the text says what is wrong, and what would be right."""
+
+    text = "no such rule"
+
+
 class InvalidSysctl(TableError):
     """A setting does not exist, cannot have that value, or has but one here."""
 

@@ -41,7 +41,7 @@ def test_an_unknown_verb_is_told_the_known_ones(capsys: pytest.CaptureFixture[st
     assert main(["dance"]) == 2
     assert (
         capsys.readouterr().err
-        == "bpvs: there is no verb 'dance'; there are up, down, sysctl, status, proc, realserver, doctor, demo\n"
+        == "bpvs: there is no verb 'dance'; there are up, down, sysctl, mark, status, proc, realserver, doctor, demo\n"
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bpvs.cli.mark import _parser as mark_parser
 from bpvs.cli.realserver import _parser as realserver_parser
 from bpvs.cli.tours import TYPES
 from bpvs.cli.up import _parser as up_parser
@@ -71,6 +72,8 @@ def test_bpvs_takes_the_commands(page: Path) -> None:
             realserver_parser().parse_args(words)
         elif verb == "up":
             up_parser().parse_args(words)
+        elif verb == "mark":
+            mark_parser().parse_args(words)
         else:
             assert (verb, words) == ("status", [])
 
