@@ -33,6 +33,9 @@ static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *
 			conn_end(conn, flow->slot);
 		conn = NULL;
 	}
+	*verdict = DROP_STRAY;
+	if (!conn && is_stray(pkt, &settings->vs))
+		return NULL;
 	return conn ? conn : conn_new(ctx, pkt, settings, verdict);
 }
 

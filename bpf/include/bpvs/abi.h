@@ -533,6 +533,7 @@ enum verdict {
 	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
 	DROP_FRAGMENT = 44,         /* its first one did not come in time or got no server; of SCTP: its port changes */
 	DROP_DEFENCE = 45,          /* would open a connection, but drop_packet takes its share */
+	DROP_STRAY = 46,            /* from the port of a NAT server, but of no connection (nat_icmp_send) */
 	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */

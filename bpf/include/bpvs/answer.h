@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ICMP errors from the director to the sender of a packet that it does not forward, as IPVS sends them: from the address
- * that the packet was for, with the packet's headers inside. The packet itself is turned into the answer and goes back
+ * that the packet was for (to a NAT server: from the director's own toward it), with the packet's headers inside. The packet itself is turned into the answer and goes back
  * the way it came. At most ANSWERS_PER_SECOND, as the kernel's icmp_msgs_per_sec.
  */
 #ifndef BPVS_ANSWER_H
@@ -12,6 +12,7 @@
 #include "limit.h"
 #include "maps.h"
 #include "parse.h"
+#include "stray.h"
 
 #define ANSWERS_PER_SECOND 1000
 #define ANSWER_TTL 64
@@ -24,7 +25,7 @@ static __always_inline bool is_answered(const struct packet *pkt, enum verdict v
 		return false;
 	if (verdict == DROP_NO_ROUTE)
 		return pkt->direction == DIR_IN;
-	return verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG;
+	return verdict == DROP_NO_SERVER || verdict == DROP_TTL || verdict == DROP_TOO_BIG || verdict == DROP_STRAY;
 }
 
 static __always_inline bool answer_allowed(void)
@@ -63,7 +64,7 @@ static __always_inline void answer_icmp(struct icmp_header *icmp, const struct p
 {
 	bool ipv4 = pkt->family == FAMILY_IPV4;
 
-	if (verdict == DROP_NO_SERVER) { /* port unreachable */
+	if (verdict == DROP_NO_SERVER || verdict == DROP_STRAY) { /* port unreachable */
 		icmp->type = ipv4 ? ICMP_UNREACHABLE : ICMPV6_UNREACHABLE;
 		icmp->code = ipv4 ? 3 : 4;
 	} else if (verdict == DROP_NO_ROUTE) { /* host unreachable */
@@ -90,6 +91,20 @@ static __always_inline __u64 sum_packet(hook_ctx *ctx, __u32 from, __u32 size)
 		sum += *word;
 	}
 	return sum;
+}
+
+/* Lets the answer come from the director itself; false where it has no way to the server. */
+static __always_inline bool answer_as_director(const struct packet *pkt, __be32 *ipv4, struct in6_addr *ipv6)
+{
+	const struct dest *server = stray_server(pkt);
+
+	if (!server || address_is_none(&server->tunnel.source))
+		return false;
+	if (ipv4)
+		*ipv4 = server->tunnel.source.word[3];
+	else
+		__builtin_memcpy(ipv6, &server->tunnel.source, sizeof(*ipv6));
+	return true;
 }
 
 /* Cuts the packet behind the quote and puts the headers before it; the frame goes back to its sender. */
@@ -123,6 +138,8 @@ static __always_inline bool answer_ipv4(hook_ctx *ctx, const struct packet *pkt,
 	answer.ip.protocol = IPPROTO_ICMP;
 	answer.ip.saddr = ip->daddr;
 	answer.ip.daddr = ip->saddr;
+	if (verdict == DROP_STRAY && !answer_as_director(pkt, &answer.ip.saddr, NULL))
+		return false;
 	answer.ip.check = ~csum_fold16(csum_words(&answer.ip, sizeof(answer.ip)));
 	answer_icmp(&answer.icmp, pkt, verdict);
 	answer.icmp.check =
@@ -145,6 +162,8 @@ static __always_inline bool answer_ipv6(hook_ctx *ctx, const struct packet *pkt,
 	answer.ip.hop_limit = ANSWER_TTL;
 	answer.ip.saddr = ip->daddr;
 	answer.ip.daddr = ip->saddr;
+	if (verdict == DROP_STRAY && !answer_as_director(pkt, NULL, &answer.ip.saddr))
+		return false;
 	answer_icmp(&answer.icmp, pkt, verdict);
 	sum += csum_words(&answer.ip.saddr, 2 * sizeof(answer.ip.saddr)) + bpf_htons(length) +
 	       bpf_htons(IPPROTO_ICMPV6);

@@ -43,6 +43,18 @@ struct {
 	__type(value, __u32);
 } service_ids SEC(".maps");
 
+/*
+ * Where NAT serves: address, port and protocol of real servers, 0 of services by mark, to the row of `dests`; empty unless
+ * nat_icmp_send is on. Control path writes, data path reads for packets without a connection.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_DESTS);
+	__type(key, struct service_key);
+	__type(value, __u32);
+} nat_servers SEC(".maps");
+
 /* The virtual services and their plans. Control path writes, data path reads and moves plan.turn. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -13,7 +13,7 @@ import struct
 from _socket import htons
 from collections.abc import Iterable, Mapping
 
-from bpvs.director import books, classifier, foreign, marks
+from bpvs.director import books, classifier, foreign, marks, strays
 from bpvs.director.capability import Place, place_of
 from bpvs.director.identity import pack_head, pack_key, protocols
 from bpvs.director.plans import plan_fields
@@ -69,6 +69,7 @@ def settle(instance: Instance) -> None:
     _settle_kinds(instance, [row.service.key for row in rows.values()])
     for family, field in ((Family.IPV4, "services_ipv4"), (Family.IPV6, "services_ipv6")):
         instance.settings.store(0, field, sum(_concerns(row, family) for row in rows.values()))
+    strays.settle(instance, rows.values())
     books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
     foreign.settle(instance, rows.values())
     marks.settle(instance, rows.values())

@@ -11,6 +11,7 @@ from bpvs.kernel.instance import Instance
 from bpvs.model.sysctls import SYSCTLS
 
 _NUMBER = struct.Struct("=I")
+_WITH_MAPS = frozenset(("nat_icmp_send",))
 _AT = _abi.SETTINGS.offset("vs")
 
 
@@ -21,6 +22,13 @@ def read_sysctls(instance: Instance) -> dict[str, int]:
 
 
 def write_sysctls(instance: Instance, values: Mapping[str, int]) -> None:
-    """Change settings; packets from now on find them."""
+    """Change settings; packets from now on find them. Some want maps to be filled."""
+    needs_maps = not _WITH_MAPS.isdisjoint(values)
+    if needs_maps:
+        instance.settings.store(0, "unsettled", 1)
     for name, value in values.items():
         instance.settings.write(0, _NUMBER.pack(value), _AT + _abi.VS.offset(name))
+    if needs_maps:
+        from bpvs.director.publish import settle
+
+        settle(instance)

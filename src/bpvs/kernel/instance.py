@@ -131,6 +131,11 @@ class Instance:
         return HashMap(self._descriptor("service_ids"))
 
     @property
+    def nat_servers(self) -> HashMap:
+        """Where NAT serves, as service key, to row of `dests`."""
+        return HashMap(self._descriptor("nat_servers"))
+
+    @property
     def locals(self) -> ArrayMap:
         """struct address: the lists of local addresses that plans point into."""
         return self._array("locals", _abi.ADDRESS)
