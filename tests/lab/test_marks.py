@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from itertools import product
@@ -248,3 +249,42 @@ def test_loaded_anew_with_a_table_that_stays(bare: Routed) -> None:
     director.bpvs("up").checked()
     with director.inside():
         assert detour.is_led(Family.IPV4, {MARK})
+
+
+@pytest.mark.parametrize(("option", "setting"), [("", "net.ipv4.ip_forward"), ("-6", "net.ipv6.conf.all.forwarding")])
+def test_who_adds_a_service_where_forwarding_is_off_is_told_unless_a_rule_of_ours_marks(
+    bare: Routed, option: str, setting: str
+) -> None:
+    """The service is in force all the same; the doctor tells too."""
+    director, words = bare.director, ("-f", str(MARK), *([option] if option else []))
+    for value, told in ((1, False), (0, True)):
+        director.set_sysctl(setting, value)
+        done = director.ipvsadm("-A", *words).checked()
+        assert (f"{setting} is 0: what netfilter marks does not reach services by mark" in done.err) == told
+        assert f"FWM  {MARK}" in director.ipvsadm("-L", "-n").checked().out
+        findings = json.loads(director.bpvs("doctor", "--json").out)["findings"]
+        assert [one["level"] for one in findings if one["subject"] == "detour"] == ["yellow" if told else "green"]
+        director.ipvsadm("-D", *words).checked()
+    director.bpvs("mark", "add", "--dst", "fd09::100" if option else "10.9.0.100", "--mark", str(MARK)).checked()
+    assert director.ipvsadm("-A", *words).checked().err == ""
+
+
+def test_a_persistent_client_keeps_its_server_over_both_ports(nat: Balanced) -> None:
+    """HTTP and HTTPS as one service, which is what marks are mostly for."""
+    nat.net.serve(443)
+    mark(nat.net.director, nat.vip)
+    lines = [f"-A -f {MARK} -s rr -p 300", *(f"-a -f {MARK} -r {server} -m" for server in nat.servers)]
+    nat.net.director.ipvsadm("-R", stdin="\n".join(lines) + "\n").checked()
+    answers = [ask(nat, nat.vip, port, 1)[0] for port in (80, 443, 443, 80)]
+    assert answers == ["three"] * 4
+    listed = nat.net.director.ipvsadm("-L", "-c", "-n").checked().out
+    assert f"0.0.0.{MARK}:0" in listed
+
+
+def test_synproxy_answers_by_the_way_that_the_kernel_finds(nat: Balanced) -> None:
+    """The cookie, and what becomes of the client's answer to it, both come by the detour."""
+    mark(nat.net.director, nat.vip)
+    lines = [f"-A -f {MARK} -s rr -j enable", *(f"-a -f {MARK} -r {server} -m" for server in nat.servers)]
+    nat.net.director.ipvsadm("-R", stdin="\n".join(lines) + "\n").checked()
+    assert ask(nat, nat.vip, 80) == ["three", "two", "one"]
+    assert "cookie" in nat.net.director.bpvs("status").checked().out

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bpvs.cli.facts import Facts, Interface
+from bpvs.director.marks import FORWARDING
+from bpvs.model import Family
+from bpvs.net.detour import IN, OUT
 from bpvs.net.driver import has_native_xdp
 from bpvs.net.siding import DONE, WAIT
 
@@ -15,6 +18,7 @@ OLDEST_KERNEL = (6, 1)
 # linux/capability.h
 _NEEDED_CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21, "CAP_BPF": 39}
 _STRICT = 1
+_NAMES = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}
 
 
 class Level(Enum):
@@ -47,6 +51,7 @@ def examine(facts: Facts) -> list[Finding]:
         programs(facts),
         *interfaces(facts),
         siding(facts),
+        detour(facts),
         ip_forward(facts),
         ip6_forward(facts),
         rp_filter(facts),
@@ -164,14 +169,31 @@ def siding(facts: Facts) -> Finding:
     return Finding("siding", Level.GREEN, f"not built; BPVS makes {DONE} and {WAIT} when it loads")
 
 
+def detour(facts: Facts) -> Finding:
+    """The way to the data path of what netfilter marks; rules of `bpvs mark` need none."""
+    known = facts.detour
+    if known.families is None:
+        return Finding("detour", Level.YELLOW, "cannot be told without root's rights", "sudo bpvs doctor")
+    if not known.families:
+        return Finding("detour", Level.GREEN, "there is no service by mark that needs it")
+    if not known.stands:
+        text = f"{OUT} and {IN} are missing or not as they were built: marks of netfilter count for nothing"
+        return Finding("detour", Level.YELLOW, text, "bpvs up")
+    for family, value in ((Family.IPV4, facts.ip_forward), (Family.IPV6, facts.ip6_forward)):
+        if family in known.families and not value:
+            text = f"{_NAMES[family]} forwarding is off: marks of netfilter count only where it is on"
+            return Finding("detour", Level.YELLOW, text, f"sysctl -w {FORWARDING[family]}=1")
+    return Finding("detour", Level.GREEN, f"{OUT} and {IN} bring what netfilter marks")
+
+
 def ip_forward(facts: Facts) -> Finding:
     """Replies of real servers to clients on other hosts pass the forwarding path."""
-    return _forwarding("ip_forward", "IPv4", facts.ip_forward, "net.ipv4.ip_forward")
+    return _forwarding("ip_forward", "IPv4", facts.ip_forward, FORWARDING[Family.IPV4])
 
 
 def ip6_forward(facts: Facts) -> Finding:
     """The same for IPv6."""
-    return _forwarding("ip6_forward", "IPv6", facts.ip6_forward, "net.ipv6.conf.all.forwarding")
+    return _forwarding("ip6_forward", "IPv6", facts.ip6_forward, FORWARDING[Family.IPV6])
 
 
 def _forwarding(subject: str, family: str, value: int | None, setting: str) -> Finding:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import bpvs
 from bpvs.kernel import bpffs
-from bpvs.net import namespace, siding, sysctl
+from bpvs.kernel.instance import Instance
+from bpvs.model import BpvsError, Family
+from bpvs.net import detour, namespace, siding, sysctl
 from bpvs.net.driver import driver
 from bpvs.net.links import attachable, links
 
@@ -45,6 +47,17 @@ class SidingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DetourFacts:
+    """The way of packets that netfilter marks: the families with services by mark, and whether it stands for them.
+
+    `families` is None where that cannot be told without root's rights.
+    """
+
+    families: tuple[Family, ...] | None
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """One host, in one network namespace; None where it cannot be told from here.
 
@@ -67,6 +80,7 @@ class Facts:
     rp_filter: int
     kernel_services: tuple[str, ...] | None
     siding: SidingFacts
+    detour: DetourFacts
 
 
 def gather() -> Facts:
@@ -86,6 +100,7 @@ def gather() -> Facts:
         rp_filter=_setting("net.ipv4.conf.all.rp_filter") or 0,
         kernel_services=_kernel_services(),
         siding=_siding(),
+        detour=_detour(),
     )
 
 
@@ -174,3 +189,16 @@ def _is_loaded() -> bool:
         return os.path.exists(os.path.join(bpffs.root(), f"{namespace.cookie():x}"))
     except OSError:  # a kernel on which nothing can be loaded: its namespaces have no cookie
         return False
+
+
+def _detour() -> DetourFacts:
+    try:
+        instance = Instance.find(namespace.cookie()) if _is_loaded() else None
+    except (OSError, BpvsError):
+        return DetourFacts(None, stands=False)
+    if instance is None:
+        return DetourFacts((), stands=False)
+    fields = {Family.IPV4: "marked_ipv4", Family.IPV6: "marked_ipv6"}
+    families = tuple(family for family, field in fields.items() if instance.settings.load(0, field))
+    found = detour.find(links())
+    return DetourFacts(families, stands=found is not None and found[1] == instance.settings.load(0, "detour"))

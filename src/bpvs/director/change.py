@@ -78,6 +78,11 @@ class Change:
 
             write_sysctls(instance, table.sysctls)
         attach_egress(instance)
+        added = [key for key in table.fresh if key.fwmark]
+        if added:
+            from bpvs.director.marks import remarks
+
+            table.remarks += remarks(instance, added)
 
     def _lock(self) -> Instance | None:
         """Lock the instance and return it, or lock all and return None if there is none."""

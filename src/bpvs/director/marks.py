@@ -10,14 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from bpvs.director import classifier
 from bpvs.director.interfaces import HANDLE, PRIORITY
 from bpvs.director.rows import Row
 from bpvs.kernel.instance import PROGRAM_DETOUR, PROGRAM_TC, Instance
 from bpvs.kernel.libbpf import TC_EGRESS, TC_INGRESS, Libbpf
-from bpvs.model import Family
-from bpvs.net import detour
+from bpvs.model import Family, ServiceKey
+from bpvs.net import detour, sysctl
 from bpvs.net.links import links
 from bpvs.net.veth import PairError
+
+FORWARDING = {Family.IPV4: "net.ipv4.ip_forward", Family.IPV6: "net.ipv6.conf.all.forwarding"}
+_INSTEAD = "`bpvs mark add`"
 
 
 def settle(instance: Instance, rows: Iterable[Row]) -> None:
@@ -35,6 +39,28 @@ def settle(instance: Instance, rows: Iterable[Row]) -> None:
                 detour.lead(family, marks, out)
     except PairError:
         clear(instance)  # half of it would lead packets nowhere
+
+
+def remarks(instance: Instance, added: Iterable[ServiceKey]) -> list[str]:
+    """What keeps marks of netfilter from these services, a sentence each; none if rules of ours give their marks."""
+    given = {rule.mark for rule in classifier.read(instance)}
+    families = {key.family for key in added if key.fwmark and key.fwmark not in given}
+    if not families:
+        return []
+    if not instance.settings.load(0, "detour"):
+        return [f"marks of netfilter do not reach services by mark here, only those of {_INSTEAD}: see `bpvs doctor`"]
+    return [
+        f"{setting} is 0: what netfilter marks does not reach services by mark; set it to 1, or use {_INSTEAD}"
+        for family, setting in FORWARDING.items()
+        if family in families and _is_off(setting)
+    ]
+
+
+def _is_off(setting: str) -> bool:
+    try:
+        return sysctl.read(setting) == "0"
+    except FileNotFoundError:  # a kernel without IPv6
+        return True
 
 
 def clear(instance: Instance) -> None:

@@ -58,6 +58,7 @@ class Restore:
                     code = self._line(words, table)
             except _Stop as stop:
                 code = stop.code
+        self._session.remark(table)
         return code
 
     def _all_or_nothing(self, work: list[Line]) -> int:
@@ -67,6 +68,7 @@ class Restore:
                     self._line_or_none(number, words, table)
         except _Stop as stop:
             return stop.code
+        self._session.remark(table)
         return 0
 
     def _line_or_none(self, number: int, words: list[str], table: Table) -> None:

@@ -48,6 +48,12 @@ class Session:
         is_rehearsal = "dry-run" in command.given
         with changing(director, is_rehearsal) as table:
             self.change(command, director, table, is_rehearsal)
+        self.remark(table)
+
+    def remark(self, table: Table) -> None:
+        """Tell what came up when the table was published; all of it is in force."""
+        for text in table.remarks:
+            self.complain(text)
 
     def only_prints(self, command: Command, director: DirectorPort, pending: Table | None = None) -> bool:
         """Carry out a command that changes nothing, `pending` being the table of a running change; False for others."""

@@ -42,7 +42,8 @@ class Table:
     services that were added (also after a delete), whose counters therefore start at zero; `zeroed` and `zeroed_all`
     say what `zero` asked for, `timeouts` what `set_timeouts` did (0: nothing), `sysctls` what `set_sysctls` did.
     `journal` tells for each changed service what happened, in order: ("add", server), ("edit", server),
-    ("delete", server) or ("scheduler", None); schedulers remember across changes by it.
+    ("delete", server) or ("scheduler", None); schedulers remember across changes by it. `remarks` are sentences for
+    whoever made the change; a data plane has them when it has published it.
     """
 
     def __init__(self, check: Check | None = None) -> None:
@@ -58,6 +59,7 @@ class Table:
         self.timeouts = KEEP_TIMEOUTS
         self._server_count = 0
         self.sysctls: dict[str, int] = {}
+        self.remarks: list[str] = []
 
     @classmethod
     def of(cls, content: Iterable[Content], check: Check | None = None) -> Table:

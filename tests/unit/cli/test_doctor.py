@@ -10,8 +10,9 @@ import pytest
 
 from bpvs.cli.checks import Finding, Level, examine
 from bpvs.cli.doctor import as_json, as_text, main
-from bpvs.cli.facts import Facts, Interface, SidingFacts, gather
+from bpvs.cli.facts import DetourFacts, Facts, Interface, SidingFacts, gather
 from bpvs.cli.style import Style
+from bpvs.model import Family
 
 ETH0 = Interface("eth0", "", "ixgbe", "", 0, 0)
 HEALTHY = Facts(
@@ -29,6 +30,7 @@ HEALTHY = Facts(
     rp_filter=0,
     kernel_services=None,
     siding=SidingFacts(wanted=True, stands=True, obstacle=""),
+    detour=DetourFacts(tuple(Family), stands=True),
 )
 
 
@@ -108,6 +110,15 @@ def test_what_makes_loading_impossible_is_red_with_a_fix(facts: Facts, subject: 
             "without root",
             "sudo bpvs doctor",
         ),
+        (
+            replace(HEALTHY, detour=DetourFacts((Family.IPV4,), stands=False)),
+            "detour",
+            "bpvs-m and bpvs-n are missing",
+            "bpvs up",
+        ),
+        (replace(HEALTHY, ip_forward=0), "detour", "IPv4 forwarding is off", "sysctl -w net.ipv4.ip_forward=1"),
+        (replace(HEALTHY, ip6_forward=0), "detour", "IPv6 forwarding is off", "net.ipv6.conf.all.forwarding=1"),
+        (replace(HEALTHY, detour=DetourFacts(None, stands=False)), "detour", "without root", "sudo bpvs doctor"),
         (replace(HEALTHY, interfaces=()), "interface", "no Ethernet interface", "ip link"),
         (
             replace(HEALTHY, interfaces=(replace(ETH0, driver="e1000"),)),
@@ -131,6 +142,8 @@ def test_what_is_worth_knowing_is_yellow(facts: Facts, subject: str, text: str, 
         (replace(HEALTHY, kernel_services=()), "kernel ipvs", "without services"),
         (HEALTHY, "siding", "bpvs-a and bpvs-b stand"),
         (replace(HEALTHY, siding=SidingFacts(wanted=False, stands=False, obstacle="")), "siding", "when it loads"),
+        (replace(HEALTHY, ip_forward=0, detour=DetourFacts((), stands=False)), "detour", "no service by mark"),
+        (replace(HEALTHY, ip_forward=0, detour=DetourFacts((Family.IPV6,), stands=True)), "detour", "what netfilter"),
         (replace(HEALTHY, rp_filter=2, interfaces=(replace(ETH0, rp_filter=1),)), "rp_filter", "no interface"),
         (replace(HEALTHY, interfaces=(Interface("veth0", "veth", "veth", "", 0, 0),)), "interface veth0", "veth: TC"),
         (HEALTHY, "interface eth0", "driver ixgbe: XDP in the driver"),
