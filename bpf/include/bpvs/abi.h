@@ -124,6 +124,7 @@ enum method {
 	METHOD_LOCAL = 1,
 	METHOD_TUNNEL = 2,
 	METHOD_ROUTE = 3,
+	METHOD_BYPASS = 4, /* no server: to where the packet was going */
 	METHOD_FULLNAT = 5,
 };
 

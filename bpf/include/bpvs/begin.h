@@ -14,7 +14,7 @@
 
 /* Where a new connection is to go. */
 struct choice {
-	__u32 dest;    /* row of `dests` */
+	__u32 dest;    /* row of `dests`, 0: see bypass.h */
 	__u32 control; /* as in struct conn */
 	__be16 port;
 	__u16 pad;
@@ -40,6 +40,10 @@ static __always_inline void conn_fill(struct conn *conn, const struct packet *pk
 	conn->scale = 0;
 	conn->client_scale = 0;
 	conn->back.ifindex = 0;
+	if (!choice->dest) {
+		conn->server = mark_address(pkt->family, 0); /* nobody */
+		conn->method = METHOD_BYPASS;
+	}
 }
 
 /* For FullNAT: one of the plan's local addresses in the server's family, and a port of it; in turn, or the next that has one. */
@@ -83,7 +87,7 @@ static __always_inline __u32 conn_first_state(const struct packet *pkt, const st
 
 	if (pkt->from_local_client)
 		state |= CONN_LOCAL_CLIENT;
-	if (conn_is_translated(conn))
+	if (conn_is_translated(conn) || conn->method == METHOD_BYPASS)
 		state |= CONN_TWO_WAY;
 	if (conn->method == METHOD_FULLNAT && conn->protocol == IPPROTO_TCP)
 		state |= CONN_TOA;

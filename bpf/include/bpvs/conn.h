@@ -237,7 +237,13 @@ static __always_inline struct dest *dest_of(const struct packet *pkt, const stru
 
 	if (!dest || dest->flags & DEST_LISTED || pkt->direction == DIR_OUT || pkt->is_error)
 		return dest;
-	return NULL;
+	return conn->method == METHOD_BYPASS ? dest : NULL;
+}
+
+/* Has the connection lost its server? */
+static __always_inline bool conn_is_left(const struct conn *conn, const struct dest *dest)
+{
+	return conn->method != METHOD_BYPASS && !(dest->flags & DEST_LISTED);
 }
 
 #endif

@@ -40,7 +40,7 @@ static __always_inline bool conn_is_unwanted(const struct conn *conn, const stru
 		return false;
 	if (settings->vs.expire_nodest_conn) {
 		dest = conn_dest(conn);
-		if (!dest || !(dest->flags & DEST_LISTED))
+		if (!dest || conn_is_left(conn, dest))
 			return true;
 	}
 	return defence_is_up(settings->vs.drop_entry) && drop_entry(conn, idle);

@@ -154,7 +154,7 @@ static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt,
 static __always_inline bool may_be_cut(const struct packet *pkt, const struct conn *conn)
 {
 	return pkt->may_be_cut && !pkt->is_error && !pkt->from_local_client && conn->method != METHOD_ROUTE &&
-	       !conn_crosses(conn);
+	       conn->method != METHOD_BYPASS && !conn_crosses(conn);
 }
 
 /* Tunnels take no packet whose segments may have any size; round the siding it comes apart. */

@@ -82,6 +82,7 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 				       struct hop *hop)
 {
+	enum verdict verdict;
 	struct way way;
 
 	if (!pkt || !conn || !dest || !hop)
@@ -92,13 +93,34 @@ static __noinline enum verdict hop_ask(hook_ctx *ctx, struct packet *pkt, struct
 		way.from = conn->method == METHOD_FULLNAT ? LOOPBACK_IFINDEX : pkt->from;
 	} else {
 		way.src = conn->method == METHOD_TUNNEL ? &dest->tunnel.source : &conn->local;
-		way.dst = &conn->server;
+		way.dst = conn->method == METHOD_BYPASS ? &conn->virtual : &conn->server;
 		way.from = conn->method == METHOD_NAT ? pkt->from : LOOPBACK_IFINDEX;
 		if (address_is_none(
 			    way.src)) /* there was no way when the tunnel was set up, so nobody knows its source */
 			return DROP_NO_ROUTE;
 	}
-	return hop_refresh(ctx, pkt, &way, hop);
+	verdict = hop_refresh(ctx, pkt, &way, hop);
+	if (conn->method == METHOD_BYPASS && pkt->direction == DIR_IN)
+		hop->until -= HOP_FRESH + 1; /* the next packet may go elsewhere */
+	return verdict;
+}
+
+/*
+ * Is the packet's destination an address of the director? An address without a route counts as one: the FIB does not tell
+ * them apart.
+ */
+static __noinline int is_for_director(hook_ctx *ctx, const struct packet *pkt)
+{
+	struct bpf_fib_lookup fib = {};
+	struct way way;
+
+	if (!pkt)
+		return false;
+	way.src = &pkt->key.src;
+	way.dst = &pkt->key.dst;
+	way.from = LOOPBACK_IFINDEX;
+	fib_ask(&fib, pkt, &way);
+	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
 }
 
 static __always_inline bool hop_is_fresh(const struct hop *hop)

@@ -66,24 +66,6 @@ static __always_inline int greet(hook_ctx *ctx, struct packet *pkt, const struct
 	return hook_return(ctx, pkt);
 }
 
-/*
- * Is the packet's destination an address of the director? An address without a route counts as one: the FIB does not tell
- * them apart.
- */
-static __noinline int is_for_director(hook_ctx *ctx, const struct packet *pkt)
-{
-	struct bpf_fib_lookup fib = {};
-	struct way way;
-
-	if (!pkt)
-		return false;
-	way.src = &pkt->key.src;
-	way.dst = &pkt->key.dst;
-	way.from = LOOPBACK_IFINDEX;
-	fib_ask(&fib, pkt, &way);
-	return bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) == BPF_FIB_LKUP_RET_NOT_FWDED;
-}
-
 /* IPVS sends from the packet's destination, so for marked packets to elsewhere it can tell nobody (ip_vs_leave). */
 static __always_inline bool is_silent(hook_ctx *ctx, const struct packet *pkt, enum verdict verdict)
 {

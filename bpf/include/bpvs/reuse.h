@@ -40,7 +40,7 @@ static __always_inline bool conn_is_forsaken(const struct packet *pkt, const str
 {
 	struct dest *dest = conn_dest(conn);
 
-	return !dest || !(dest->flags & DEST_LISTED) || (dest->flags & DEST_QUIET && packet_asks(pkt));
+	return !dest || conn_is_left(conn, dest) || (dest->flags & DEST_QUIET && packet_asks(pkt));
 }
 
 static __always_inline bool conn_makes_room(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,

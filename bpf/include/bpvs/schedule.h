@@ -4,6 +4,7 @@
 #define BPVS_SCHEDULE_H
 
 #include "begin.h"
+#include "bypass.h"
 #include "choose.h"
 #include "ops.h"
 #include "persist.h"
@@ -96,8 +97,11 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_MARTIAN;
 	if (!address_is_host(&pkt->key.src))
 		return NULL;
-	if (!conn_choose(pkt, service, plan, &choice, verdict))
-		return NULL;
+	if (!conn_choose(pkt, service, plan, &choice, verdict)) {
+		if (!bypass_takes(ctx, pkt, &settings->vs, *verdict))
+			return NULL;
+		choice.dest = choice.control = choice.port = 0;
+	}
 	conn = conn_begin(pkt, &choice, plan, &slot, verdict);
 	if (!conn)
 		return NULL;

@@ -13,7 +13,7 @@ static __always_inline void count_connection(__u32 dest)
 {
 	struct lane *lane = bpf_map_lookup_elem(&traffic, &dest);
 
-	if (lane)
+	if (lane && dest) /* row 0: see bypass.h */
 		lane->counters.connections++;
 }
 
