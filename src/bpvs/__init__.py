@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         DirectorError,
         Family,
         InvalidLocal,
+        InvalidMarkRule,
         InvalidServer,
         InvalidSysctl,
         LocalExists,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
         UnknownScheduler,
         VirtualService,
     )
+    from bpvs.model.mark_rule import MarkRule, Network
 
 __all__ = [
     "FLAG_1",
@@ -66,11 +68,14 @@ __all__ = [
     "DirectorError",
     "Family",
     "InvalidLocal",
+    "InvalidMarkRule",
     "InvalidServer",
     "InvalidSysctl",
     "LocalExists",
     "LocalStatus",
+    "MarkRule",
     "Method",
+    "Network",
     "NoRoom",
     "NoSuchLocal",
     "NoSuchServer",
@@ -99,6 +104,13 @@ __all__ = [
     "VirtualService",
 ]
 
+_HOMES = {
+    "Director": "bpvs.director",
+    "MarkRule": "bpvs.model.mark_rule",
+    "Network": "bpvs.model.mark_rule",
+    "Overview": "bpvs.director",
+}
+
 if not TYPE_CHECKING:  # or a type checker would believe in every name
 
     def __getattr__(name: str) -> object:
@@ -106,8 +118,7 @@ if not TYPE_CHECKING:  # or a type checker would believe in every name
             raise AttributeError(f"module 'bpvs' has no attribute {name!r}")
         from importlib import import_module
 
-        home = "bpvs.director" if name in ("Director", "Overview") else "bpvs.model"
-        found = globals()[name] = getattr(import_module(home), name)
+        found = globals()[name] = getattr(import_module(_HOMES.get(name, "bpvs.model")), name)
         return found
 
 

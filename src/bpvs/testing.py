@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from bpvs.model import (
@@ -24,6 +24,7 @@ from bpvs.model import (
     UnknownScheduler,
     VirtualService,
 )
+from bpvs.model.mark_rule import MarkRule
 from bpvs.model.operations import Operations
 from bpvs.model.sysctls import default_sysctls, fixed_sysctls
 from bpvs.text.names import PROTOCOL_NAMES, Resolver
@@ -52,6 +53,7 @@ class MemoryDirector(Operations):
         self.limits = Timeouts()
         self.settings = default_sysctls() | fixed_sysctls()
         self.published = 0
+        self._mark_rules: tuple[MarkRule, ...] = ()
 
     def table(self) -> Table:
         """A snapshot."""
@@ -85,6 +87,14 @@ class MemoryDirector(Operations):
     @contextmanager
     def _rehearse(self) -> Iterator[Table]:
         yield self._table.copy(self._check or IpvsCheck(self.broadcasts))
+
+    def mark_rules(self) -> tuple[MarkRule, ...]:
+        """The rules that were set."""
+        return self._mark_rules
+
+    def set_mark_rules(self, change: Callable[[tuple[MarkRule, ...]], Sequence[MarkRule]]) -> None:
+        """Put what `change` makes of the rules in their place; there is no limit to their number."""
+        self._mark_rules = tuple(change(self._mark_rules))
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """The statuses that were set."""
