@@ -3,7 +3,8 @@
  * The housekeeper: what happens without a packet. Three kernel timers, started once when the instance is loaded; they run
  * as long as the map `clocks` is pinned, with no process alive.
  *
- *	expire    walks over all connections about once a second and ends those whose time is over
+ *	expire    walks over all connections about once a second and ends those whose time is over; once a minute
+ *	          forgets destinations of lblc and lblcr that are not used
  *	estimate  brings the rates up to date every two seconds, an eighth of the servers at a time
  *	secret    replaces the older of the two secrets of SYN cookies every minute
  */
@@ -12,6 +13,7 @@
 #include "bpvs/cookie.h"
 #include "bpvs/estimate.h"
 #include "bpvs/expire.h"
+#include "bpvs/forget.h"
 #include "bpvs/maps.h"
 
 #define CLOCK_MONOTONIC 1 /* <time.h> is the C library's */
@@ -65,6 +67,7 @@ struct numbers {
 	enum plan_flags plan_flags;
 	enum server_flags server_flags;
 	enum slot_limits slot_limits;
+	enum cache_limits cache_limits;
 	enum tunnel_type tunnel_type;
 	enum book_limits book_limits;
 	enum foreign_flags foreign_flags;
@@ -83,6 +86,7 @@ const volatile struct numbers numbers SEC(".rodata") = {};
 static int on_expire(void *map, __u32 *key, struct clock_value *clock)
 {
 	(void)map, (void)key;
+	forget_some();
 	bpf_timer_start(&clock->timer, expire_some(), 0);
 	return 0;
 }

@@ -96,8 +96,13 @@ class LocalityBasedReplicated(Caching):
 
     @staticmethod
     def _shrink(cached: Cached, now: int) -> None:
-        """Take the member with the highest load for its weight out, removed and overloaded ones too."""
+        """Take out one that was removed from the service, else the one with the highest load for its weight.
+
+        IPVS takes a removed one for one like the others, with the load and the weight that it had.
+        """
+        gone = [server for server in cached.servers if not server.is_listed]
         serving = [server for server in cached.servers if server.weight > 0]
-        if serving:
-            cached.servers.remove(max(serving, key=lambda server: Fraction(server.load, server.weight)))
+        if gone or serving:
+            heaviest = max(serving, key=lambda server: Fraction(server.load, server.weight), default=None)
+            cached.servers.remove(gone[0] if gone or heaviest is None else heaviest)
             cached.modified = now

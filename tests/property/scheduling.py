@@ -66,13 +66,16 @@ class Trial:
         *,
         virtual: Address = VIRTUAL,
         addresses: dict[str, tuple[Address, int]] = ADDRESSES,
+        is_marked: bool = False,
     ) -> None:
         self._rig = rig
         self._hook = hook
         self._open: dict[str, list[Open]] = defaultdict(list)
         self._wire = WIRES[virtual.family]
         self._names = {address: name for name, (address, _) in addresses.items()}
-        self.key = ServiceKey.at(Protocol.TCP, virtual, rig.port())
+        self._mark = rig.port() if is_marked else 0  # its packets are for any address and port
+        self._port = 80 if is_marked else rig.port()
+        self.key = ServiceKey.marked(self._mark) if is_marked else ServiceKey.at(Protocol.TCP, virtual, self._port)
         self.model = Service.begin(SCHEDULERS[scheduler], addresses, flags)
         with rig.change() as table:
             table.clear()
@@ -106,11 +109,19 @@ class Trial:
         assert server is not None
         server.is_overloaded = is_overloaded
 
+    def load(self, name: str, active: int, inactive: int) -> None:
+        """Give it connections that nobody opened."""
+        loaded().dests.store(self.dest(name), "active", active)
+        loaded().dests.store(self.dest(name), "inactive", inactive)
+        server = self.model.server(name)
+        assert server is not None
+        server.active, server.inactive = active, inactive
+
     def connect(self, packet: Packet) -> str | None:
         """The server that a new connection of that client gets."""
         wire = self._wire
-        syn = wire.put(wire.syn, (packet.source, packet.port), (packet.destination, self.key.port))
-        action, frame = self._rig.run_uncounted(self._hook, syn)
+        syn = wire.put(wire.syn, (packet.source, packet.port), (packet.destination, self._port))
+        action, frame = self._rig.run_uncounted(self._hook, syn, mark=self._mark)
         if action not in (Action.REDIRECT, Action.TX):
             return None
         name = self._names.get(wire.destination(frame))
@@ -122,7 +133,8 @@ class Trial:
         """The server ends one of its connections, if it has one and is listed: a removed one's packets are dropped."""
         if not self._open[name] or self.model.server(name) is None:
             return
-        fin = self._wire.put(self._wire.fin, self.model.addresses[name], self._open[name].pop())
+        server, port = self.model.addresses[name]
+        fin = self._wire.put(self._wire.fin, (server, port or self._port), self._open[name].pop())
         self._rig.run_uncounted(self._hook, fin, "back")
         self.model.close(name)
 

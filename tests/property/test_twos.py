@@ -9,7 +9,6 @@ from math import sqrt
 import pytest
 
 from bpvs.model import Address
-from tests.packets.listing import loaded
 from tests.packets.rig import Hook, Rig
 from tests.property.scheduler_load_model import power_of_twos
 from tests.property.scheduler_model import Packet
@@ -35,9 +34,8 @@ TABLES = {
 def test_shares(rig: Rig, hook: Hook, table: list[tuple[int, int]]) -> None:
     trial = Trial(rig, "twos", hook=hook)
     trial.change(*(("server", name, weight) for name, (weight, _) in zip(NAMES, table, strict=False)))
-    for server, (_, active) in zip(reversed(trial.model.servers), table, strict=True):
-        server.active = active
-        loaded().dests.store(trial.dest(server.name), "active", active)
+    for name, (_, active) in zip(NAMES, table, strict=False):
+        trial.load(name, active, 0)
     got = [trial.connect(Packet(Address.parse("10.9.0.2"), rig.port(), VIRTUAL)) for _ in range(CONNECTIONS)]
     shares = power_of_twos(trial.model.servers)
     if table is TABLES["equal"]:  # the loads follow the connections, and level out

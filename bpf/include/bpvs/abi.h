@@ -18,6 +18,8 @@ enum limits {
 	MAX_SERVERS = 65536,   /* rows of `servers`, shared by all plans */
 	MAX_LOCALS = 65536,    /* rows of `locals`, shared by all plans */
 	MAX_SLOT_ROWS = 65536, /* rows of `slots`, shared by all plans */
+	MAX_CACHED = 131072,   /* destinations that lblc and lblcr remember, of all services */
+	MAX_MEMBERS = 131072,  /* their servers */
 	MAX_FRAGMENTS = 16384, /* datagrams whose fragments are put together */
 	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
 	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
@@ -210,6 +212,38 @@ struct slot_row {
 	__u16 place[SLOTS_PER_ROW];
 };
 
+enum cache_limits {
+	CACHE_GOAL = 16384,               /* destinations of a service; unused ones are forgotten sooner above it */
+	CACHE_LIMIT = CACHE_GOAL * 3 / 2, /* more are not remembered */
+};
+
+/* What lblc and lblcr remember a destination by. */
+struct cache_key {
+	struct address destination;
+	__u32 generation; /* of the plan; the remainder by MAX_SERVICES is the service's row */
+};
+
+/* What they remember of it. */
+struct cached {
+	__u32 used;     /* last time; see clock_ms() */
+	__u32 modified; /* last time that the set of servers changed */
+	__u32 count;    /* of servers */
+	__u32 busy;     /* a CPU is changing the set */
+};
+
+struct member_key {
+	struct cache_key cache;
+	__u32 index; /* from 0, oldest first */
+};
+
+/* One of a destination's servers. */
+struct member {
+	struct address address;
+	__be16 port;
+	__u16 pad;
+	__u32 place; /* in the plan's list, when it was last looked for */
+};
+
 /* Connections, packets and bytes (IP length) of a real server or a service. */
 struct counters {
 	__u64 connections;
@@ -266,8 +300,11 @@ struct service {
 	struct address address;
 	__be16 port;
 	__u8 protocol;
-	__u8 family;   /* AF_INET or AF_INET6; 0: the row is unused */
-	__u32 current; /* which of the two plans is in force */
+	__u8 family;     /* AF_INET or AF_INET6; 0: the row is unused */
+	__u32 current;   /* which of the two plans is in force */
+	__u32 cached;    /* lblc, lblcr: destinations remembered */
+	__u32 cache_age; /* times that the housekeeper looked at them */
+	__u32 forgets;   /* how many it may forget at this one */
 	struct plan plan[2];
 };
 
@@ -467,6 +504,7 @@ struct runtime {
 	__u32 conn_high;     /* rows of `conns` at and above this were never used */
 	__u32 sweep;         /* next row to look at for expiry */
 	__u32 estimate;      /* next eighth of the rows to estimate */
+	__u32 forget_at;     /* when unused destinations are forgotten next; see clock_ms() */
 	__u32 answers;       /* ICMP errors sent in this second */
 	__u64 answers_since; /* ns of CLOCK_MONOTONIC */
 	__u64 secret[2][2];  /* of cookies of even and odd age */

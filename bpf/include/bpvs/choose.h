@@ -11,6 +11,8 @@
 
 #include "sched/dh.h"
 #include "sched/fo.h"
+#include "sched/lblc.h"
+#include "sched/lblcr.h"
 #include "sched/lc.h"
 #include "sched/mh.h"
 #include "sched/nq.h"
@@ -41,15 +43,23 @@ __noinline __u32 choose_in_turn(struct plan *plan)
 	return place;
 }
 
-__noinline __u32 choose_by_packet(const struct plan *plan, const struct packet *pkt)
+/* Inline: each call more takes 32 bytes of the stack. */
+static __always_inline __u32 choose_place(struct plan *plan, const struct packet *pkt)
 {
-	if (!plan || !pkt || !(plan->flags & PLAN_SERVES)) /* spares the search */
+	if (!(plan->flags & PLAN_SERVES)) /* spares the search */
 		return NO_SERVER;
 	switch (plan->scheduler) {
+	case SCHED_RR:
+	case SCHED_WRR:
+		return choose_in_turn(plan);
 	case SCHED_LC:
 		return sched_lc(plan);
 	case SCHED_WLC:
 		return sched_wlc(plan);
+	case SCHED_LBLC:
+		return sched_lblc(plan, pkt);
+	case SCHED_LBLCR:
+		return sched_lblcr(plan, pkt);
 	case SCHED_DH:
 		return sched_dh(plan, pkt);
 	case SCHED_SH:
@@ -74,8 +84,7 @@ __noinline __u32 choose_by_packet(const struct plan *plan, const struct packet *
 /* The server, or NULL: none may have new connections. */
 static __always_inline struct server *choose(struct plan *plan, const struct packet *pkt)
 {
-	bool takes_turns = plan->scheduler == SCHED_RR || plan->scheduler == SCHED_WRR;
-	__u32 place = takes_turns ? choose_in_turn(plan) : choose_by_packet(plan, pkt);
+	__u32 place = choose_place(plan, pkt);
 
 	return place == NO_SERVER ? NULL : server_at(plan->first, place);
 }

@@ -91,6 +91,26 @@ struct {
 	__type(value, struct slot_row);
 } slots SEC(".maps");
 
+/*
+ * Destinations that lblc and lblcr remember, and their servers. Data path writes and reads for each new connection, the
+ * housekeeper deletes.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_CACHED);
+	__type(key, struct cache_key);
+	__type(value, struct cached);
+} cached SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_MEMBERS);
+	__type(key, struct member_key);
+	__type(value, struct member);
+} members SEC(".maps");
+
 /* The ports of FullNAT. Control path makes and removes books, data path takes ports and gives them back. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

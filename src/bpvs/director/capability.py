@@ -109,7 +109,7 @@ class Capability(Check):
 def _check_service(service: VirtualService) -> None:
     if service.engine:
         raise NotBuilt("persistence engines (--pe) are not built yet: leave --pe out")
-    if service.scheduler not in SCHEDULERS or service.scheduler.startswith("lblc"):
+    if service.scheduler not in SCHEDULERS:
         raise UnknownScheduler
 
 

@@ -25,6 +25,7 @@ from bpvs.director.turns import Turn, carry
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Counters, Family, Method, Protocol, RealServer, ServiceKey, Table, VirtualService
+from bpvs.model.table import Step
 from bpvs.net.address import Judge
 
 _NOTHING = Counters()
@@ -179,7 +180,7 @@ def _show(
         rooms.limit(dest, server)
     books.make(instance, books.wanted(table.locals(key), servers, protocols(key)))
     current = 1 - before.current if before else 0
-    plan = _plan(instance, rooms, table.service(key), servers, dests, before, table)
+    plan = _plan(instance, rooms, row, table.service(key), servers, dests, before, table)
     instance.services.write(row, plan, PLAN_AT + current * _abi.PLAN.size)
     if before:
         instance.services.store(row, "current", current)
@@ -193,6 +194,7 @@ def _show(
 def _plan(
     instance: Instance,
     rooms: Rooms,
+    row: int,
     service: VirtualService,
     servers: tuple[RealServer, ...],
     dests: list[int],
@@ -208,7 +210,8 @@ def _plan(
     ipv6 = sum(address.is_ipv6 for address in locals_)
     left, zero = _left(rooms, dests, before), before.zero if before else _NOTHING
     turn = _turn(instance, service, before, table)
-    kept = rooms.keep_weights(dests, servers, before, table.journal.get(service.key, ()))
+    steps = table.journal.get(service.key, ())
+    kept = rooms.keep_weights(dests, servers, before, steps)
     fields = plan_fields(service) | _slots(instance, rooms, service.scheduler, servers, kept)
     if any(server.weight > 0 for server in servers):
         fields["flags"] = int(fields["flags"]) | _abi.PLAN_SERVES
@@ -217,6 +220,7 @@ def _plan(
         turn=turn.turn,
         first=first,
         count=len(servers),
+        generation=_generation(instance, row, before, steps),
         step=turn.step,
         top=turn.top,
         local_first=local_first,
@@ -244,6 +248,18 @@ def _turn(instance: Instance, service: VirtualService, before: Row | None, table
     at = PLAN_AT + before.current * _abi.PLAN.size + _abi.PLAN.offset("turn")
     (turn,) = struct.unpack("=Q", instance.services.bytes_at(before.row, at, 8))  # it moved since it was read
     return carry(service.scheduler, Turn(turn, before.turn.step, before.turn.top), before.servers, steps)
+
+
+def _generation(instance: Instance, row: int, before: Row | None, steps: Iterable[Step]) -> int:
+    """By what lblc and lblcr remember: a number of its own whenever a scheduler starts from scratch."""
+    services = instance.services
+    size, at = _abi.PLAN.size, PLAN_AT + _abi.PLAN.offset("generation")
+    numbers: list[int] = [struct.unpack("=I", services.bytes_at(row, at + plan * size, 4))[0] for plan in range(2)]
+    if before is not None and all(what != "scheduler" for what, _ in steps):
+        return numbers[before.current]
+    services.store(row, "cached", 0)
+    services.store(row, "cache_age", 0)
+    return (max(numbers) // _abi.MAX_SERVICES + 1) * _abi.MAX_SERVICES % (1 << 32) + row
 
 
 def _slots(
