@@ -23,6 +23,7 @@ enum limits {
 	MAX_FRAGMENTS = 16384, /* datagrams whose fragments are put together */
 	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
 	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
+	MAX_CALL_IDS = 65536,  /* templates of engine sip whose Call-ID is listed */
 	MIN_CONNS = 1024,      /* smallest connection table */
 	MAX_MARK_RULES = 256,  /* in force at once; `mark_rules` has as many rows again, to write the next list in */
 	MARK_RULE_PORTS = 8,   /* ranges of ports of a rule */
@@ -160,9 +161,15 @@ struct conn {
 	struct address server;
 };
 
-/* What a template remembers; lies in conn.back, which it does not need. */
+/* What a template remembers; lies in conn.back. In delta and shift is the hash of a Call-ID that its key has, or 0. */
 struct template {
 	__u32 timeout_s;
+};
+
+/* By what engine sip tells a client's calls apart. */
+struct call_id {
+	__u8 length;
+	char text[255];
 };
 
 /* One real server as a plan lists it; never changed while a plan shows it. */
@@ -331,7 +338,6 @@ struct fragment {
 	__u32 until; /* to be forgotten from here on, see clock_ms() */
 	__u32 dest;  /* one-packet scheduling: where it went, row of `dests`; 0: there is a connection, or none yet */
 	__be16 server_port;
-	__u16 pad;
 };
 
 /* What identifies a book of ports: the ports of a local address are counted apart for each real server. */
@@ -540,9 +546,7 @@ enum attach_mode {
 	MODE_TC,
 };
 
-/*
- * What became of a packet. Forwarded packets are counted by their real server; all others here, by name.
- */
+/* What became of a packet. Forwarded packets are counted by their real server; all others here, by name. */
 enum verdict {
 	FORWARDED = 0,
 
@@ -573,6 +577,7 @@ enum verdict {
 	DROP_FRAGMENT = 44,         /* its first one did not come in time or got no server; of SCTP: its port changes */
 	DROP_DEFENCE = 45,          /* would open a connection, but drop_packet takes its share */
 	DROP_STRAY = 46,            /* from the port of a NAT server, but of no connection (nat_icmp_send) */
+	DROP_NO_CALL_ID = 47,       /* engine sip: no message, or one without Call-ID */
 	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
 
 	/* turned into an answer, or held */

@@ -30,7 +30,11 @@ static __always_inline void key_in(const struct conn *conn, __u32 state, struct 
 	key->sport = conn->client_port;
 	key->dport = conn->virtual_port;
 	key->protocol = conn->protocol;
-	key->is_template = !!(state & CONN_TEMPLATE);
+	if (!(state & CONN_TEMPLATE))
+		return;
+	key->is_template = 1;
+	key->dst.word[0] ^= conn->delta;
+	key->dst.word[1] ^= conn->shift;
 }
 
 static __always_inline void key_out(const struct conn *conn, struct flow_key *key)
@@ -122,6 +126,8 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 		bpf_map_delete_elem(&flows, &key);
 	if (!(state & CONN_TEMPLATE))
 		conn_release(conn, slot, &key);
+	else if (conn->delta | conn->shift)
+		bpf_map_delete_elem(&call_ids, &slot);
 	uncount(conn, state);
 	slot_free(conn, slot);
 	return 0;

@@ -140,6 +140,15 @@ struct {
 	__type(value, struct fragment);
 } fragments SEC(".maps");
 
+/* The Call-IDs of templates, by row of `conns`. Data path and expiry write; `ipvsadm -L -c` reads. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAX_CALL_IDS);
+	__type(key, __u32);
+	__type(value, struct call_id);
+} call_ids SEC(".maps");
+
 /* The real servers' lasting side. Control path writes identity and flags, data path the connection counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -7,6 +7,9 @@
  *	port 21 or 0   its own   the same                address, port 0      address, port 0
  *	mark           0         the same                the mark, port 0     address, port 0
  *
+ * Engine sip adds a hash of the Call-ID to the key: 64 bits over the first words of the virtual address. Two calls of one
+ * client take each other for the same once in 2^64.
+ *
  * Its server is asked for neither weight nor overload. If it is no longer listed, or quiet and expire_quiescent_template
  * says so, the template leads nowhere from then on (CONN_VOID): its key goes, its row waits for its time.
  */
@@ -15,6 +18,7 @@
 
 #include "begin.h"
 #include "service.h"
+#include "sip.h"
 #include "template.h"
 
 static __always_inline void template_key(struct flow_key *key, const struct packet *pkt, const struct service *service,
@@ -27,6 +31,8 @@ static __always_inline void template_key(struct flow_key *key, const struct pack
 	key->dport = service->port == bpf_htons(FTP_PORT) ? 0 : service->port;
 	key->protocol = service->protocol;
 	key->is_template = 1;
+	if (plan->flags & PLAN_SIP)
+		sip_key(key);
 }
 
 /* The server's port for this packet: its own toward the service's own port, else the packet's. */
@@ -97,11 +103,11 @@ __noinline bool persist_find(const struct packet *pkt, const struct service *ser
 	return template_choose(&key, pkt, service, choice);
 }
 
-static __always_inline void template_fill(struct conn *template, const struct flow_key *key, const struct plan *plan,
-					  const struct dest *dest, __u32 row)
+static __always_inline void template_fill(struct conn *template, const struct flow_key *key,
+					  const struct service *service, const struct dest *dest, __u32 row)
 {
 	template->client = key->src;
-	template->virtual = key->dst;
+	template->virtual = service->address;
 	template->local = key->src;
 	template->server = dest->address;
 	template->client_port = 0;
@@ -113,7 +119,8 @@ static __always_inline void template_fill(struct conn *template, const struct fl
 	template->dest = row;
 	template->seen = clock_ms(clock_ns());
 	template->control = 1;
-	conn_template(template)->timeout_s = plan->timeout_s;
+	template->delta = key->dst.word[0] ^ service->address.word[0];
+	template->shift = key->dst.word[1] ^ service->address.word[1];
 }
 
 /*
@@ -137,13 +144,17 @@ __noinline bool persist_make(const struct packet *pkt, const struct service *ser
 	if (!template)
 		return false;
 	template_key(&key, pkt, service, plan);
-	template_fill(template, &key, plan, dest, row);
+	template_fill(template, &key, service, dest, row);
+	conn_template(template)->timeout_s = plan->timeout_s;
+	if (plan->flags & PLAN_SIP)
+		sip_note(flow.slot);
 	__sync_fetch_and_add(&dest->persistent, 1);
 	template->state = CONN_USED | CONN_TEMPLATE | CONN_INACTIVE | STATE_NONE;
 	flow.stamp = template->stamp << 1;
 	if (bpf_map_update_elem(&flows, &key, &flow, BPF_NOEXIST)) {
 		uncount(template, template->state);
 		template->state = 0;
+		bpf_map_delete_elem(&call_ids, &flow.slot);
 		slot_free(template, flow.slot);
 		return template_choose(&key, pkt, service, choice);
 	}

@@ -30,8 +30,8 @@ static __noinline struct conn *conn_find_reply(struct packet *pkt)
 }
 
 /* Chooses a server for a new connection: the one of the client's template, else the scheduler's. Or false and the verdict. */
-static __always_inline bool conn_choose(const struct packet *pkt, const struct service *service, struct plan *plan,
-					struct choice *choice, enum verdict *verdict)
+static __always_inline bool conn_choose(hook_ctx *ctx, const struct packet *pkt, const struct service *service,
+					struct plan *plan, struct choice *choice, enum verdict *verdict)
 {
 	struct server *server;
 
@@ -42,6 +42,10 @@ static __always_inline bool conn_choose(const struct packet *pkt, const struct s
 		*verdict = DROP_FRAGMENT;
 		return fragment_recall(pkt, &choice->dest, &choice->port);
 	}
+	*verdict = DROP_NO_CALL_ID;
+	if (plan->timeout_s && plan->flags & PLAN_SIP && !sip_find(ctx, pkt))
+		return false;
+	*verdict = service_refusal(pkt, service);
 	if (plan->timeout_s && persist_find(pkt, service, plan, choice))
 		return true;
 	server = choose(plan, pkt);
@@ -79,7 +83,7 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 		return NULL;
 	pkt->is_alone = ops_takes(pkt, plan);
 	*verdict = PASS_TO_TC;
-	if (pkt->is_alone && !HOOK_IS_COMPLETE)
+	if (!HOOK_IS_COMPLETE && (pkt->is_alone || plan->flags & PLAN_SIP))
 		return NULL;
 	*verdict = DROP_DEFENCE;
 	if (defence_takes(pkt, &settings->vs))
@@ -97,7 +101,7 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_MARTIAN;
 	if (!address_is_host(&pkt->key.src))
 		return NULL;
-	if (!conn_choose(pkt, service, plan, &choice, verdict)) {
+	if (!conn_choose(ctx, pkt, service, plan, &choice, verdict)) {
 		if (!bypass_takes(ctx, pkt, &settings->vs, *verdict))
 			return NULL;
 		choice.dest = choice.control = choice.port = 0;

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpvs.director.plans import SCHEDULERS
+from bpvs.director.plans import ENGINE, SCHEDULERS
 from bpvs.kernel import _abi
 from bpvs.model import (
     Address,
@@ -107,9 +107,7 @@ class Capability(Check):
 
 
 def _check_service(service: VirtualService) -> None:
-    if service.engine:
-        raise NotBuilt("persistence engines (--pe) are not built yet: leave --pe out")
-    if service.scheduler not in SCHEDULERS:
+    if service.engine not in ("", ENGINE) or service.scheduler not in SCHEDULERS:
         raise UnknownScheduler
 
 

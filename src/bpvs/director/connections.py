@@ -8,6 +8,7 @@ import time
 from _socket import ntohs
 from collections.abc import Iterator
 
+from bpvs.director.plans import ENGINE
 from bpvs.director.rows import address_of
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
@@ -21,10 +22,12 @@ _SECONDS = struct.Struct("=I")
 _TIMEOUTS_AT = _abi.SETTINGS.offset("timeout_s")
 _PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
 _FIELDS = (
-    *("state", "seen", "client_port", "virtual_port", "server_port"),
+    *("state", "seen", "delta", "shift", "client_port", "virtual_port", "server_port"),
     *("protocol", "back", "client", "virtual", "server"),
 )
 _TEMPLATE = _abi.TEMPLATE.select("timeout_s")
+_CALL_ID = _abi.CALL_ID.select("length", "text")
+_ROW = struct.Struct("=I")
 _VOID_PORT = 0xFFFF  # what IPVS shows of a template that leads nowhere
 
 
@@ -55,15 +58,17 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
-        for row in instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS):
-            state, seen, client_port, virtual_port, server_port, protocol, back, client, virtual, server = row
+        for row, fields in enumerate(instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS), first):
+            state, seen, delta, shift, client_port, virtual_port, server_port, protocol, back, *ends = fields
             if not state & _abi.CONN_USED:
                 continue
+            client, virtual, server = ends
             number = state & _abi.CONN_STATE
             is_template = state & _abi.CONN_TEMPLATE != 0
             timeout = _TEMPLATE.unpack_from(back)[0] if is_template else timeouts[number]
             left = timeout - ((now - seen) & _WORD) / _UNITS_PER_S
             void = state & _abi.CONN_VOID
+            of_engine = is_template and delta | shift
             yield Connection(
                 _PROTOCOLS[protocol] if protocol else None,
                 addresses[client],
@@ -74,8 +79,18 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
                 _VOID_PORT if void else ntohs(server_port),
                 _STATES[number],
                 left if left > 0 else 0.0,
+                engine=ENGINE if of_engine else "",
+                engine_data=_call_id(instance, row) if of_engine else "",
                 is_template=is_template,
             )
+
+
+def _call_id(instance: Instance, row: int) -> str:
+    content = instance.call_ids[_ROW.pack(row)]
+    if content is None:
+        return ""
+    length, text = _CALL_ID.unpack(content)
+    return str(text[:length], "latin-1")
 
 
 def _shown_mark(mapped: bytes) -> bytes:

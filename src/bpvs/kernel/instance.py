@@ -156,6 +156,11 @@ class Instance:
         return HashMap(self._descriptor("books"))
 
     @property
+    def call_ids(self) -> HashMap:
+        """Row of `conns` to struct call_id."""
+        return HashMap(self._descriptor("call_ids"))
+
+    @property
     def foreign(self) -> HashMap:
         """struct address to enum foreign_flags."""
         return HashMap(self._descriptor("foreign"))
