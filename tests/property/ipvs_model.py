@@ -38,7 +38,6 @@ TIMEOUTS = {
     "SYNACK": 120,
 }
 ACTIVE = {"ESTABLISHED", "SYN_SENT", "SYN_RECV", "SYNACK"}
-SENDERS = {"c": "client", "s": "server", "a": "alone"}
 
 
 def _read_table(file: str) -> dict[tuple[str, str, str], str]:

@@ -6,7 +6,7 @@ Source: net/netfilter/ipvs/ip_vs_proto_sctp.c.
 
 from __future__ import annotations
 
-from tests.property.ipvs_model import GOLDEN, SENDERS
+from tests.property.ipvs_model import GOLDEN
 
 # as `ipvsadm -L -c` shows them
 STATES = {
@@ -51,12 +51,25 @@ def event(first: str, second: str = "") -> str:
     return "DATA" if first in MOVES_NOTHING else first
 
 
-def next_state(state: str | None, sender: str, first: str, second: str = "") -> str | None:
-    """The state of a connection (None: there is none) after a packet; conn_reuse_mode 1.
+class Association:
+    """One client port of a virtual service, packet by packet; as `Conversation`, with sloppy_sctp."""
 
-    `sender`: "c" or "s", or "a" for the client of DR and TUN as long as no reply was seen.
-    """
-    opens = sender in "ca" and event(first, second) == "INIT"
-    if state is None or (opens and state == "CLOSED"):
-        return TABLE[SENDERS[sender], "INIT", "NONE"] if opens else None
-    return TABLE[SENDERS[sender], event(first, second), state]
+    def __init__(self, is_one_way: bool = False, **vs: int) -> None:
+        self._is_one_way = self._is_alone = is_one_way
+        self._vs = {"conn_reuse_mode": 1, "sloppy_sctp": 0} | vs
+        self.state: str | None = None
+
+    def hear(self, sender: str, first: str, second: str = "") -> str | None:
+        """The state after a packet of "c" or "s" with these first chunks."""
+        happens = event(first, second)
+        if sender == "c":
+            if happens == "INIT" and self.state == "CLOSED" and self._vs["conn_reuse_mode"]:
+                self.state = None
+            if self.state is None and (happens == "INIT" or (self._vs["sloppy_sctp"] and happens != "ABORT")):
+                self._is_alone = self._is_one_way
+                self.state = "NONE"
+        self._is_alone &= sender == "c"
+        if self.state is not None:
+            view = "server" if sender == "s" else "alone" if self._is_alone else "client"
+            self.state = TABLE[view, happens, self.state]
+        return self.state
