@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import random
+import select
+import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 
 import pytest
+from scapy.layers.inet import IP, TCP
 
 from bpvs.lab.host import Host
 from bpvs.lab.topology import Routed
@@ -288,3 +294,43 @@ def test_synproxy_answers_by_the_way_that_the_kernel_finds(nat: Balanced) -> Non
     nat.net.director.ipvsadm("-R", stdin="\n".join(lines) + "\n").checked()
     assert ask(nat, nat.vip, 80) == ["three", "two", "one"]
     assert "cookie" in nat.net.director.bpvs("status").checked().out
+
+
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # include/uapi/linux/if_tun.h
+
+
+@contextmanager
+def tunnel_end(host: Host) -> Iterator[int]:
+    """An interface tun0 on the host, without Ethernet frames, and the file of whoever is at its other end."""
+    with host.inside():
+        end = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        fcntl.ioctl(end, TUNSETIFF, struct.pack("16sH", b"tun0", IFF_TUN | IFF_NO_PI))
+        yield end
+    finally:
+        os.close(end)
+
+
+def received(end: int) -> TCP:
+    """The next TCP segment that comes out of a tunnel; what the host says of itself is passed over."""
+    while select.select([end], [], [], 5)[0]:
+        packet = os.read(end, 2048)
+        if packet[0] >> 4 == 4 and TCP in IP(packet):
+            return IP(packet)[TCP]
+    raise AssertionError("no segment came out of the tunnel")
+
+
+def test_clients_behind_interfaces_without_ethernet_frames(nat: Balanced) -> None:
+    """No program of ours sees what these bring, but the detour brings every packet that netfilter marks."""
+    director = nat.net.director
+    mark(director, nat.vip)
+    add(nat)
+    with tunnel_end(director) as end:
+        nat.net.network.configure(director, "link set tun0 up", "address add 10.77.0.1/24 dev tun0")
+        head = IP(src="10.77.0.2", dst=nat.vip)
+        os.write(end, bytes(head / TCP(sport=5555, dport=80, flags="S", seq=1)))
+        answer = received(end)
+        assert answer.flags == "SA"
+        os.write(end, bytes(head / TCP(sport=5555, dport=80, flags="A", seq=2, ack=answer.seq + 1)))
+        (row,) = nat.connections()
+    assert (row.state, row.client) == ("ESTABLISHED", "10.77.0.2:5555")
