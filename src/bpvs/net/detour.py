@@ -9,8 +9,8 @@
     TABLE    default dev bpvs-m
     veth     bpvs-m ----------------> bpvs-n, where the data path meets the packet again, mark and all
 
-All of it is known by itself: the pair by its MAC address, rules and routes by their protocol. So what a killed command
-left is found by the next, and a namespace is as before when it is removed.
+All of it is known by itself: the pair by its MAC address, rules and routes by their protocol or place. So what a killed
+command left is found by the next, and a namespace is as before when it is removed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _PAIR = Pair((End(OUT, DETOUR_MAC), End(IN, DETOUR_MAC)), "BPVS detour of marked
 
 _BEFORE, _AFTER = 1, 2
 _KERNELS_LOCAL = Rule(0, LOCAL_TABLE, protocol=KERNEL)
-_OUR_LOCAL = Rule(_AFTER, LOCAL_TABLE)
+# With the kernel's protocol, for networkd removes rules of others when it starts: without this one the host is lost.
+_OUR_LOCAL = Rule(_AFTER, LOCAL_TABLE, protocol=KERNEL)
 _PLACE = Rule(_AFTER)  # where somebody has the local table elsewhere, only something to go to
 _PASSING = (Rule(_BEFORE, goto=_AFTER, iif="lo"), Rule(_BEFORE, goto=_AFTER, iif=IN))
 
@@ -92,7 +93,7 @@ def lead(family: Family, marks: Collection[int], out: int) -> None:
             present = rules.read()
             moves = any(_is_kernels_local(rule) for rule in present) or _OUR_LOCAL in present
             rules.add(_OUR_LOCAL if moves else _PLACE)
-            wanted = {*_PASSING, *(Rule(_BEFORE, TABLE, mark=mark) for mark in marks)}
+            wanted = _leading(marks)
             for rule in sorted(wanted - set(present), key=_marked_last):
                 rules.add(rule)
             for rule in _ours(present) - wanted - {_OUR_LOCAL, _PLACE}:
@@ -104,10 +105,13 @@ def lead(family: Family, marks: Collection[int], out: int) -> None:
 
 
 def is_led(family: Family, marks: Collection[int]) -> bool:
-    """Whether the rules are those that lead() makes for these marks."""
-    with Rules(family) as rules:
-        present = rules.read()
-    wanted = {*_PASSING, *(Rule(_BEFORE, TABLE, mark=mark) for mark in marks)} if marks else set()
+    """Whether the rules are those that lead() makes for these marks; PairError."""
+    try:
+        with Rules(family) as rules:
+            present = _present(rules)
+    except OSError as error:
+        raise PairError(f"policy routing cannot be read: {error.strerror}") from error
+    wanted = _leading(marks) if marks else set()
     ours = _ours(present)
     place = ours & {_OUR_LOCAL, _PLACE}
     return (
@@ -118,11 +122,7 @@ def is_led(family: Family, marks: Collection[int]) -> bool:
 def remove() -> None:
     """Remove rules, routes and interfaces; the local table gets its place back."""
     for family in Family:
-        try:
-            _leave(family)
-        except OSError as error:
-            if error.errno not in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):  # a kernel without the family or its rules
-                raise
+        _leave(family)
     with RouteSocket() as route:
         _PAIR.remove(route, links())
 
@@ -137,15 +137,29 @@ def _give_address(index: int) -> None:
 
 def _leave(family: Family) -> None:
     with Rules(family) as rules:
-        ours = _ours(rules.read())
+        ours = _ours(_present(rules))
         if _OUR_LOCAL in ours:
             rules.add(_KERNELS_LOCAL)
         for rule in sorted(ours, key=_marked_last, reverse=True):
             rules.remove(rule)
 
 
+def _leading(marks: Collection[int]) -> set[Rule]:
+    return {*_PASSING, *(Rule(_BEFORE, TABLE, mark=mark) for mark in marks)}
+
+
+def _present(rules: Rules) -> list[Rule]:
+    """The rules; none where the kernel has not the family, or no rules of it."""
+    try:
+        return rules.read()
+    except OSError as error:
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EOPNOTSUPP):
+            raise
+        return []
+
+
 def _ours(present: Iterable[Rule]) -> set[Rule]:
-    return {rule for rule in present if rule.protocol == PROTOCOL}
+    return {rule for rule in present if rule.protocol == PROTOCOL or rule == _OUR_LOCAL}
 
 
 def _is_kernels_local(rule: Rule) -> bool:
