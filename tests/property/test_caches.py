@@ -47,12 +47,12 @@ def remembered(trial: Trial) -> dict[Address, list[Address]]:
 
 
 def recordings() -> Iterator[tuple[Block, Block]]:
-    """The two blocks of many virtual addresses, each with the one before, whose connections its servers still have."""
+    """The blocks of many virtual addresses, each with the one before, whose connections its servers still have."""
     *_, dh, lblc, lblcr = blocks("scheduler_hashes.out")
-    return iter([(dh, lblc), (lblc, lblcr)])
+    return iter([(Block("", (), ()), dh), (dh, lblc), (lblc, lblcr)])
 
 
-@pytest.mark.parametrize(("before", "block"), [*recordings()], ids=CACHING)
+@pytest.mark.parametrize(("before", "block"), [*recordings()], ids=("dh", *CACHING))
 def test_recorded_destinations(rig: Rig, before: Block, block: Block) -> None:
     trial = trial_of(rig, block.scheduler, 2, 2, 2)
     for name, (active, inactive) in zip(NAMES, before.counts, strict=False):

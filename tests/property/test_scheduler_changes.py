@@ -51,7 +51,7 @@ def compare(rig: Rig, trial: Trial, sources: list[Address]) -> None:
     assert [trial.connect(packet) for packet in packets] == [trial.model.connect(packet) for packet in packets]
 
 
-common = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+common = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("scheduler", BUILT)
