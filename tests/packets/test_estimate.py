@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import astuple, replace
 from pathlib import Path as File
@@ -11,6 +12,7 @@ from pathlib import Path as File
 import pytest
 
 from bpvs.director import Director
+from bpvs.lab.wait import until
 from bpvs.model import Address, Counters, Protocol, Rates, RealServer, ServiceKey, VirtualService
 from tests.packets.frames import CLIENT, Flow, Path, Shape
 from tests.packets.listing import loaded
@@ -143,3 +145,19 @@ def test_after_zero_rates_begin_with_what_comes_then(fresh: Rig) -> None:
     turn(loaded())
     server, service, everything = shown(DNS)
     assert (server, service, everything) == (Rates(), Rates(), Rates(12, 12, 0, 1250, 0))
+
+
+def test_rates_stand_still_while_they_are_not_wanted(fresh: Rig) -> None:
+    """run_estimation 0, for two turns and a bit; counters are live, and nothing that came meanwhile is forgotten."""
+    serve_in_the_last_turn(fresh, DNS)
+    instance = loaded()
+    with fresh.sysctls(run_estimation=0):
+        send(fresh, DNS, BURST, 100 - HEADERS)
+        instance.runtime.store(0, "estimate", LAST_TURN)
+        two_turns_on = time.monotonic() + 0.6
+        until(lambda: time.monotonic() > two_turns_on, "two turns")
+        assert instance.runtime.load(0, "estimate") == LAST_TURN
+        assert shown(DNS)[:2] == [Rates()] * 2
+        assert Director().status()[DNS.key].counters.connections == BURST
+    until(lambda: instance.runtime.load(0, "estimate") != LAST_TURN, "the next turn")
+    assert shown(DNS)[:2] == [Rates(12, 12, 0, 1250, 0)] * 2
