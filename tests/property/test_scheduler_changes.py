@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpvs.model import Address, Family
+from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey, VirtualService
 from tests.packets.rig import Hook, Rig
 from tests.property.scheduler_model import Packet
 from tests.property.scheduling import ADDRESSES6, NAMES, NEVER, VIRTUAL, VIRTUAL6, Step, Trial
@@ -132,3 +132,21 @@ def test_ipv6(rig: Rig, scheduler: str, flags: set[str], hook: Hook, servers: li
     clients6 = [Address(Family.IPV6, b"\xfd\x09" + source) for source in sources]
     packets = [Packet(client, rig.port(), VIRTUAL6) for client in clients6]
     assert [trial.connect(packet) for packet in packets] == [trial.model.connect(packet) for packet in packets]
+
+
+@pytest.mark.parametrize("scheduler", ["fo", "ovf"])
+def test_an_order_ends_with_its_table(rig: Rig, scheduler: str) -> None:
+    """Behind it lies the table of another service, whose places are none of its list."""
+    addresses = {f"rs{number}": (Address.parse(f"10.8.0.{number}"), 80) for number in range(1, 61)}
+    trial = Trial(rig, scheduler, addresses=addresses)
+    trial.change(*(("server", f"rs{number}", int(number == 40)) for number in range(1, 41)))
+    other = ServiceKey.at(Protocol.TCP, VIRTUAL, rig.port())
+    with rig.change() as table:
+        table.add_service(VirtualService(other, scheduler))
+        for address, port in addresses.values():  # the first one is the heaviest: its place is 59
+            weight = 60 - address.packed[3] + 1
+            table.add_server(other, RealServer(address, port, Method.NAT, weight))
+    trial.overload("rs40", is_overloaded=True)
+    assert trial.connect(Packet(Address.parse("10.9.0.2"), rig.port(), VIRTUAL)) is None
+    trial.overload("rs40", is_overloaded=False)
+    assert trial.connect(Packet(Address.parse("10.9.0.2"), rig.port(), VIRTUAL)) == "rs40"

@@ -10,7 +10,9 @@ static long fo_step(__u32 index, struct order *order)
 	__u32 place;
 	struct server *server = slot_server(order->first, order->table, index, &place);
 
-	if (!server || !server_is_usable(server))
+	if (!server)
+		return 1;
+	if (!server_is_usable(server))
 		return 0;
 	order->found = place;
 	return 1;
@@ -23,7 +25,7 @@ __noinline __u32 sched_fo(const struct plan *plan)
 	if (!plan)
 		return NO_SERVER;
 	order = order_of(plan);
-	bpf_loop(plan->count, fo_step, &order, 0);
+	bpf_loop(plan->slot_rows * SLOTS_PER_ROW, fo_step, &order, 0);
 	return order.found;
 }
 

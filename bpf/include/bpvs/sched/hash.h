@@ -12,7 +12,7 @@
 struct rehash {
 	__u32 first; /* row of `servers` */
 	__u32 table; /* row of `slots` */
-	__u32 value; /* that is hashed */
+	__u32 value; /* mh: that is hashed */
 	__u32 slot;  /* of its first hash */
 	__u32 found; /* place, or NO_SERVER */
 };

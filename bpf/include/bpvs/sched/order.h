@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A plan whose table names the servers in the order in which they are wanted, those of weight 0 left out. */
+/*
+ * A plan whose table names the servers in the order in which they are wanted, those of weight 0 left out; it ends with its
+ * rows or with an empty slot.
+ */
 #ifndef BPVS_SCHED_ORDER_H
 #define BPVS_SCHED_ORDER_H
 

@@ -14,7 +14,9 @@ static long ovf_step(__u32 index, struct order *order)
 	struct server *server = slot_server(order->first, order->table, index, &place);
 	struct dest *dest;
 
-	if (!server || !server_is_usable(server))
+	if (!server)
+		return 1;
+	if (!server_is_usable(server))
 		return 0;
 	dest = server_dest(server);
 	if (!dest || dest->active > server->weight)
@@ -30,7 +32,7 @@ __noinline __u32 sched_ovf(const struct plan *plan)
 	if (!plan)
 		return NO_SERVER;
 	order = order_of(plan);
-	bpf_loop(plan->count, ovf_step, &order, 0);
+	bpf_loop(plan->slot_rows * SLOTS_PER_ROW, ovf_step, &order, 0);
 	return order.found;
 }
 
