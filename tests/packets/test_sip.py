@@ -116,7 +116,8 @@ def test_packets_of_known_connections_are_not_read(rig: Rig) -> None:
 
 def test_what_ends_is_forgotten(rig: Rig) -> None:
     """A Call-ID goes with its template, and the row is anybody's then."""
-    service, others = served(rig), set(loaded().call_ids)
+    service, instance = served(rig), loaded()
+    others = set(instance.call_ids)
     for call_id in ("a@b", "c@d", "a@b"):
         flow = service.flow(1)
         rig.run(Hook.TC, flow.request(Shape(payload=message(call_id))))
@@ -124,7 +125,7 @@ def test_what_ends_is_forgotten(rig: Rig) -> None:
     assert len(listed(service)) == 2
     service.age(61)
     service.wait_without_templates()
-    assert set(loaded().call_ids) <= others
+    assert set(instance.call_ids) <= others
     plain = sticky(rig, Hook.TC, protocol=Protocol.UDP)
     plain.ask(1)
     assert [(one.engine, one.engine_data) for one in plain.templates()] == [("", "")]
