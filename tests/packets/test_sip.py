@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""sip.h: persistence by Call-ID. Which one a message has, what it decides, and how it is listed."""
+"""sip.h, caller.h: persistence by Call-ID. Which one a message has, what it decides, and how it is listed."""
 
 from __future__ import annotations
 
 import string
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bpvs.model import Protocol, UnknownScheduler
-from tests.packets.frames import Shape
-from tests.packets.listing import connection_of, loaded
+from tests.packets.frames import Flow, Shape, difference
+from tests.packets.listing import connection_of, loaded, traffic
 from tests.packets.pieces import pieces
 from tests.packets.rig import Action, Hook, Rig
 from tests.packets.sticky import Sticky, sticky
@@ -147,6 +148,75 @@ def test_the_call_id_stands_in_the_first_fragment(rig: Rig) -> None:
     for piece in pieces(flow.request(shape), 400, rig.port()):
         assert rig.run(Hook.TC, piece).is_forwarded
     assert {one.engine_data for one in service.templates()} == {"a@b"}
+
+
+def from_server(service: Sticky, number: int, client: int) -> Flow:
+    """As if that client had asked that server."""
+    flow = service.flow(client)
+    server = service.server(number)
+    return replace(flow, path=replace(flow.path, server=str(server.address), server_port=server.port))
+
+
+@FAMILIES
+@pytest.mark.parametrize("hook", Hook)
+def test_a_servers_own_message_begins_a_call(rig: Rig, hook: Hook, is_ipv6: bool) -> None:
+    """It leaves as the virtual service, and the client's answer, and next message, go to that server."""
+    service = served(rig, is_ipv6)
+    flow = from_server(service, 13, 5)
+    call = Shape(payload=message("zzz@server"))
+    run = rig.run(hook, flow.reply(call), "back")
+    if hook is Hook.XDP:
+        assert (run.action, run.verdicts) == (Action.PASS, {"PASS_NO_SERVICE": 1})
+        return
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
+    assert not difference(run.frame, flow.to_client(call))
+    assert [(one.engine_data, one.state) for one in service.templates()] == [("zzz@server", "ASSURED")]
+    answer = Shape(payload=b"SIP/2.0 200 OK\r\n")
+    assert not difference(rig.run(hook, flow.request(answer)).frame, flow.to_server(answer))
+    assert calls(service, 5, "zzz@server") == 13
+    assert service.counts(13) == (1, 0, 2)
+    assert traffic(flow.path)[:3] == (2, 2, 1)
+
+
+def test_a_server_takes_a_call_over(rig: Rig) -> None:
+    service = served(rig)
+    assert calls(service, 1, "a@b") == 11
+    flow = from_server(service, 12, 1)
+    assert rig.run(Hook.TC, flow.reply(Shape(payload=message("a@b"))), "back").is_forwarded
+    assert calls(service, 1, "a@b") == 12
+    shown = {(str(one.server), one.virtual_port) for one in service.templates()}
+    assert shown == {("10.2.0.11", 65535), ("10.2.0.12", 5060)}
+
+
+def test_one_packet_scheduling_lets_replies_with_a_call_id_leave_as_the_service(rig: Rig) -> None:
+    service = served(rig, ops=True)
+    flow = from_server(service, 11, 1)
+    asked = Shape(payload=message("a@b"))
+    assert not difference(rig.run(Hook.TC, flow.request(asked)).frame, flow.to_server(asked))
+    for _ in range(2):
+        assert not difference(rig.run(Hook.TC, flow.reply(asked), "back").frame, flow.to_client(asked))
+    assert connection_of(flow) is None
+    assert [(one.engine_data, one.state) for one in service.templates()] == [("a@b", "ASSURED")]
+    assert service.counts(11) == (1, 0, 0)
+
+
+NO_CALLS = {
+    "no Call-ID": (11, message("a@b", "X: "), None),
+    "another port": (11, message("a@b"), 5061),
+    "no server": (14, message("a@b"), None),
+}
+
+
+@pytest.mark.parametrize(("number", "payload", "port"), NO_CALLS.values(), ids=NO_CALLS)
+def test_what_begins_no_call_passes(rig: Rig, number: int, payload: bytes, port: int | None) -> None:
+    service = served(rig)
+    flow = from_server(service, number, 1)
+    if port:
+        flow = replace(flow, path=replace(flow.path, server_port=port))
+    frame = flow.reply(Shape(payload=payload))
+    run = rig.run(Hook.TC, frame, "back")
+    assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_NO_SERVICE": 1}, frame)
+    assert service.templates() == []
 
 
 def test_other_engines_are_not_found(rig: Rig) -> None:

@@ -44,8 +44,8 @@ struct {
 } service_ids SEC(".maps");
 
 /*
- * Where NAT serves: address, port and protocol of real servers, 0 of services by mark, to the row of `dests`; empty unless
- * nat_icmp_send is on. Control path writes, data path reads for packets without a connection.
+ * Where NAT serves: address, port and protocol of real servers, 0 of services by mark, to the row of `dests`; unless
+ * nat_icmp_send is on only those of engine sip. Control path writes, data path reads for packets without a connection.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -52,6 +52,8 @@ static __noinline struct conn *ops_pass(const struct packet *pkt, struct conn *c
 	if (!pkt || !conn)
 		return NULL;
 	conn->state = STATE_NEW;
+	if (pkt->is_calling)
+		template_assure(conn->control);
 	template_leave(conn->control);
 	if (pkt->is_fragment)
 		return conn;

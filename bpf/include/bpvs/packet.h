@@ -95,6 +95,7 @@ struct packet {
 	bool keeps_ttl : 1;         /* a socket of the director sent or gets it, or the kernel lowers its TTL */
 	bool is_detoured : 1;       /* the kernel has routed it, by its mark, out of an interface of ours */
 	bool by_mark : 1;           /* its service was found by a mark */
+	bool is_calling : 1;        /* engine sip: a server begins a call, no client did */
 	bool is_alone : 1;          /* one-packet scheduling: no connection is kept of it */
 };
 

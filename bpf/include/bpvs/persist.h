@@ -163,4 +163,25 @@ __noinline bool persist_make(const struct packet *pkt, const struct service *ser
 	return true;
 }
 
+/* The client's template is to name the server of the choice; one that names another leads nowhere from now on. */
+static __noinline bool persist_name(const struct packet *pkt, const struct service *service, const struct plan *plan,
+				    struct choice *choice)
+{
+	__u32 wanted = choice->dest;
+	struct conn *template;
+	struct flow_key key;
+
+	if (persist_find(pkt, service, plan, choice)) {
+		if (choice->dest == wanted)
+			return true;
+		template = template_of(choice->control);
+		template_key(&key, pkt, service, plan);
+		if (template)
+			template_void(template, &key);
+		template_leave(choice->control);
+	}
+	choice->dest = wanted;
+	return persist_make(pkt, service, plan, choice);
+}
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "begin.h"
 #include "bypass.h"
+#include "caller.h"
 #include "choose.h"
 #include "ops.h"
 #include "persist.h"
@@ -63,6 +64,42 @@ static __always_inline bool defence_takes(const struct packet *pkt, const struct
 	return defence_is_up(vs->drop_packet) && packet_opens(pkt, vs) && !pkt->is_fragment && drop_packet();
 }
 
+/* May a client's packet open a connection to the service, and to which server? Or false and the verdict. */
+static __always_inline bool conn_admit(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
+				       const struct service *service, struct plan *plan, struct handshake *handshake,
+				       struct choice *choice, enum verdict *verdict)
+{
+	*verdict = DROP_DEFENCE;
+	if (defence_takes(pkt, &settings->vs))
+		return false;
+	if (service_schedules(pkt, service, plan) && synproxy_guards(pkt, plan)) {
+		*verdict = synproxy_admit(ctx, pkt, handshake, plan);
+		if (*verdict == ANSWER_RESET && !service_is_named(pkt, service))
+			*verdict = PASS_NO_CONNECTION; /* at that port somebody else may know it */
+		if (*verdict)
+			return false;
+	}
+	*verdict = PASS_NO_CONNECTION;
+	if (!packet_opens(pkt, &settings->vs))
+		return false;
+	*verdict = PASS_MARTIAN;
+	if (!address_is_host(&pkt->key.src))
+		return false;
+	if (conn_choose(ctx, pkt, service, plan, choice, verdict))
+		return true;
+	choice->dest = choice->control = choice->port = 0;
+	return bypass_takes(ctx, pkt, &settings->vs, *verdict);
+}
+
+/* The service whose server begins a call with this packet, and that choice; or NULL. */
+static __always_inline struct service *conn_called(hook_ctx *ctx, struct packet *pkt, struct choice *choice)
+{
+	__u32 row = HOOK_IS_COMPLETE ? caller_find(ctx, pkt, choice) : 0;
+
+	pkt->is_calling = row;
+	return row ? bpf_map_lookup_elem(&services, &row) : NULL;
+}
+
 /* A packet that no connection claims: its new connection, or NULL with the verdict. */
 static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
 					     enum verdict *verdict)
@@ -75,8 +112,14 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	__u32 slot = 0;
 
 	*verdict = PASS_NO_SERVICE;
-	if (!service)
-		return conn_find_reply(pkt);
+	if (!service) {
+		conn = conn_find_reply(pkt);
+		if (conn)
+			return conn;
+		service = conn_called(ctx, pkt, &choice);
+		if (!service)
+			return NULL;
+	}
 	pkt->by_mark = !service->protocol;
 	plan = service_plan(service);
 	if (pkt->is_error && (!settings->vs.schedule_icmp || plan->flags & PLAN_SYNPROXY))
@@ -85,34 +128,16 @@ static __always_inline struct conn *conn_new(hook_ctx *ctx, struct packet *pkt, 
 	*verdict = PASS_TO_TC;
 	if (!HOOK_IS_COMPLETE && (pkt->is_alone || plan->flags & PLAN_SIP))
 		return NULL;
-	*verdict = DROP_DEFENCE;
-	if (defence_takes(pkt, &settings->vs))
+	if (!pkt->is_calling && !conn_admit(ctx, pkt, settings, service, plan, &handshake, &choice, verdict))
 		return NULL;
-	if (service_schedules(pkt, service, plan) && synproxy_guards(pkt, plan)) {
-		*verdict = synproxy_admit(ctx, pkt, &handshake, plan);
-		if (*verdict == ANSWER_RESET && !service_is_named(pkt, service))
-			*verdict = PASS_NO_CONNECTION; /* at that port somebody else may know it */
-		if (*verdict)
-			return NULL;
-	}
-	*verdict = PASS_NO_CONNECTION;
-	if (!packet_opens(pkt, &settings->vs))
-		return NULL;
-	*verdict = PASS_MARTIAN;
-	if (!address_is_host(&pkt->key.src))
-		return NULL;
-	if (!conn_choose(ctx, pkt, service, plan, &choice, verdict)) {
-		if (!bypass_takes(ctx, pkt, &settings->vs, *verdict))
-			return NULL;
-		choice.dest = choice.control = choice.port = 0;
-	}
 	conn = conn_begin(pkt, &choice, plan, &slot, verdict);
 	if (!conn)
 		return NULL;
-	if (pkt->is_alone)
-		return ops_pass(pkt, conn);
 	*verdict = DROP_TABLE_FULL;
-	return conn_enter(pkt, conn, slot, pkt->is_opening ? &handshake : NULL);
+	conn = pkt->is_alone ? ops_pass(pkt, conn) : conn_enter(pkt, conn, slot, pkt->is_opening ? &handshake : NULL);
+	if (pkt->is_calling)
+		pkt->direction = DIR_OUT;
+	return conn;
 }
 
 #endif

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ports on which NAT serves: what comes from there is looked at more closely (nat_icmp_send)."""
+"""The ports on which NAT serves: what comes from there is looked at more closely (nat_icmp_send, engine sip)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from bpvs.model import Method
 
 def settle(instance: Instance, rows: Iterable[Row]) -> None:
     """Make `nat_servers` agree with the rows; empty while nobody asks for it."""
-    wanted = _wanted(rows) if read_sysctls(instance)["nat_icmp_send"] else {}
+    rows = sorted(rows, key=_has_engine)  # one server of several services: the engine's counts
+    wanted = _wanted(rows if read_sysctls(instance)["nat_icmp_send"] else filter(_has_engine, rows))
     servers = instance.nat_servers
     for key in servers:
         if key not in wanted:
@@ -24,6 +25,10 @@ def settle(instance: Instance, rows: Iterable[Row]) -> None:
     for key, dest in wanted.items():
         if servers[key] != dest:
             servers[key] = dest
+
+
+def _has_engine(row: Row) -> bool:
+    return row.service.engine != ""
 
 
 def _wanted(rows: Iterable[Row]) -> dict[bytes, bytes]:
