@@ -132,6 +132,8 @@ def _mount_in_init() -> int:
             if libc.setns(fd, _CLONE_NEWNS):
                 return ctypes.get_errno()
         os.makedirs(ROOT, mode=0o700, exist_ok=True)
+        # Two first commands at once would mount twice, and one of them would lose what it pins below the other's.
+        fcntl.flock(os.open(os.path.dirname(ROOT), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), fcntl.LOCK_EX)
         if _filesystem(ROOT) != _BPF_FS_MAGIC and libc.mount(b"bpvs", os.fsencode(ROOT), b"bpf", 0, b"mode=0700"):
             return ctypes.get_errno()
     except OSError as error:
