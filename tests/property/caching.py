@@ -73,7 +73,7 @@ class Cache:
             assert entry is not None
             used, modified, *rest = _ENTRY.unpack(entry)
             older = units(seconds)
-            self._entries[key] = _ENTRY.pack(used - older & _WORD, modified - older & _WORD, *rest)
+            self._entries[key] = _ENTRY.pack((used - older) & _WORD, (modified - older) & _WORD, *rest)
 
     def fill(self, destinations: Iterable[Address], idle: int) -> None:
         """Entries of one member, not used for so many seconds."""

@@ -95,7 +95,9 @@ class Trial:
             case ("server", str(name), int(weight)):
                 table.add_server(self.key, self._server(name, weight))
                 self.model.add(name, weight)
-            case ("delete", str(name), _) if self.model.server(name):
+            case ("delete", str(name), _) if server := self.model.server(name):
+                if server.is_overloaded:  # no thresholds would keep one without connections so
+                    self.overload(name, is_overloaded=False)
                 table.delete_server(self.key, *self.model.addresses[name])
                 self.model.delete(name)
             case ("scheduler", str(scheduler), frozenset() as flags):

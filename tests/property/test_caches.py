@@ -73,7 +73,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("scheduler", CACHING)
 @given(
     weights=st.lists(small, min_size=2, max_size=6),
@@ -131,6 +131,21 @@ def test_a_set_grows_under_load_and_loses_one_a_day(rig: Rig) -> None:
         assert cache.servers() == remembered(trial)
         left.append([str(server)[-1] for server in cache.servers()[there[0]]])
     assert left == [["1", "3", "4"], ["1", "4"], ["4"], ["4"]]
+
+
+def test_what_another_cpu_used_a_moment_ahead_is_not_old(rig: Rig) -> None:
+    trial = trial_of(rig, "lblcr", 2, 2)
+    cache = Cache(trial)
+    compare(rig, trial, DESTINATIONS[:1])
+    trial.load("rs2", 3, 0)
+    compare(rig, trial, DESTINATIONS[:1])
+    assert len(cache.servers()[DESTINATIONS[0]]) == 2
+    cache.pass_time(-1)
+    compare(rig, trial, DESTINATIONS[:1])
+    assert len(cache.servers()[DESTINATIONS[0]]) == 2
+    cache.pass_time(-1)
+    cache.minute(age=29)
+    assert cache.destinations() == {DESTINATIONS[0]}
 
 
 @pytest.mark.parametrize("hook", Hook)

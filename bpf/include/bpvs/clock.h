@@ -29,4 +29,14 @@ static __always_inline __u32 clock_ms(__u64 ns)
 	return ns >> 20;
 }
 
+#define CLOCK_AHEAD 0x10000 /* another CPU's clock may be ahead, never by that much */
+
+/* From then to now, in units of clock_ms(). */
+static __always_inline __u32 clock_since(__u32 then, __u32 now)
+{
+	__u32 age = now - then;
+
+	return age > 0U - CLOCK_AHEAD ? 0 : age;
+}
+
 #endif

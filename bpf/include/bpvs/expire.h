@@ -13,7 +13,6 @@
 #define SLICE_ROWS 8192 /* rows per tick before ticks get shorter */
 #define TICK_LONGEST (250 * NS_PER_MS)
 #define TICK_SHORTEST (5 * NS_PER_MS)
-#define IDLE_LONGEST (0U - 0x10000) /* more: another CPU's clock was ahead when it saw the packet */
 
 struct sweep {
 	__u32 now; /* see clock_ms() */
@@ -49,9 +48,9 @@ static __always_inline bool conn_is_unwanted(const struct conn *conn, const stru
 static __always_inline bool conn_is_due(struct conn *conn, __u32 now)
 {
 	struct settings *settings = settings_get();
-	__u32 idle = now - conn->seen;
+	__u32 idle = clock_since(conn->seen, now);
 
-	if (!settings || idle > IDLE_LONGEST)
+	if (!settings)
 		return false;
 	if (idle <= conn_rest(conn, settings) && !conn_is_unwanted(conn, settings, idle))
 		return false;

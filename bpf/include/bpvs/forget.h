@@ -65,7 +65,7 @@ static long forget_step(void *map, const struct cache_key *key, const struct cac
 	const struct plan *plan = service ? cache_plan(service, key->generation) : NULL;
 
 	if (plan) {
-		if (!service->forgets || *now - entry->used < forget_idle(service, plan))
+		if (!service->forgets || clock_since(entry->used, *now) < forget_idle(service, plan))
 			return 0;
 		service->forgets--;
 		__sync_fetch_and_add(&service->cached, -1);

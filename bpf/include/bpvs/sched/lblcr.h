@@ -117,7 +117,7 @@ static long set_close_step(__u32 step, struct set_walk *walk)
 static __always_inline bool set_is_old(const struct cached *entry)
 {
 	struct settings *settings = settings_get();
-	__u32 age = clock_ms(clock_ns()) - entry->modified;
+	__u32 age = clock_since(entry->modified, clock_ms(clock_ns()));
 
 	return entry->count > 1 && settings && age > clock_ms(settings->vs.lblcr_expiration * NS_PER_S);
 }
