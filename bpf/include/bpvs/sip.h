@@ -216,8 +216,10 @@ __noinline bool sip_find(hook_ctx *ctx, const struct packet *pkt)
 	size = pkt->l3 + pkt->length - pkt->payload;
 	if (size > SIP_LONGEST)
 		size = SIP_LONGEST;
+	size--; /* Linux 6.1 learns from a mask that something is read, not from a comparison with 0 */
 	barrier_var(size);
-	if (!size || size > SIP_LONGEST || bpf_skb_load_bytes(ctx, pkt->payload, message->bytes, size))
+	size = (size & (SIP_LONGEST - 1)) + 1;
+	if (bpf_skb_load_bytes(ctx, pkt->payload, message->bytes, size))
 		return false;
 	message->state = SIP_LINE;
 	message->id.length = 0;
