@@ -35,6 +35,7 @@ class Flow:
         self.virtual = virtual
         self.server = 0
         self.target, self.target_port = "", 0
+        self.by_director = False  # so do replies of other servers
 
     def body(self, source: str, target: str, ports: tuple[int, int], what: str) -> bytes:
         if self.kind == "tcp":
@@ -52,9 +53,18 @@ class Flow:
 
     def answer(self, what: str = "SA") -> str:
         """A packet of the server that got the last one; "c" if it came to the client as from the virtual address."""
-        if not self.server:
-            return "no server"
+        if not self.replies:
+            return self.unheard
         return self.read_answer(self.play.stage.send([self.answering(what)]))
+
+    @property
+    def replies(self) -> bool:
+        """Whether a reply comes by the director: of servers behind NAT."""
+        return bool(self.server) and (self.target != self.vip or self.by_director)
+
+    @property
+    def unheard(self) -> str:
+        return "past" if self.server else "no server"
 
     def answering(self, what: str) -> Sending:
         packet = self.body(self.target, self.client, (self.target_port, self.port), what)
@@ -126,7 +136,7 @@ def together(play: Play, steps: Sequence[tuple[Flow, str]]) -> list[str]:
     """
     sendings, answered = [], [what.startswith("s") and flow.kind != "udp" for flow, what in steps]
     for (flow, what), is_answer in zip(steps, answered, strict=True):
-        if is_answer and flow.server:
+        if is_answer and flow.replies:
             sendings.append(flow.answering(what[1:]))
         elif not is_answer:
             sendings.append(flow.asking(what))
@@ -138,7 +148,7 @@ def together(play: Play, steps: Sequence[tuple[Flow, str]]) -> list[str]:
     for (flow, _), is_answer in zip(steps, answered, strict=True):
         found = seen[flow.port]
         if is_answer:
-            labels.append(flow.read_answer(found) if flow.server else "no server")
+            labels.append(flow.read_answer(found) if flow.replies else flow.unheard)
         else:
             labels.append(flow.read_ask(found))
     return labels

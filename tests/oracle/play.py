@@ -170,6 +170,8 @@ class Play:
             mine = f" 0A{self.number:02X}", f" fd0c:{self.number:04x}:"
             rows = [line for line in lines[1:] if any(word in line for word in mine)]
             lines = lines[:1] + settle.proc_connections(rows, self.timeouts)
+        if name == "ip_vs":
+            lines = settle.proc_services(lines)
         self.show(f"$ cat /proc/net/{name}", Answer("".join(f"{line}\n" for line in lines), answer.err, answer.code))
 
     def mark(self, rule: str, mark: int) -> None:

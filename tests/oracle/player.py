@@ -13,11 +13,33 @@ import sys
 import time
 import traceback
 from contextlib import ExitStack
+from functools import partial
 
 from tests.oracle.play import Play
 from tests.oracle.scenarios import SCENARIOS, Scenario
 from tests.oracle.side import SIDES, Side
 from tests.oracle.stage import Stage
+
+
+def perform(scenario: Scenario, number: int, side: Side, stage: Stage) -> list[str]:
+    """The transcript, with the addresses of `number`; one that broke off ends with the reason."""
+    play = Play(number, side, stage)
+    for part in (partial(_begin, scenario), _end):
+        try:
+            part(play)
+        except Exception:  # noqa: BLE001 - the reason is the result
+            play.say(*traceback.format_exc().splitlines())
+    return play.lines
+
+
+def _begin(scenario: Scenario, play: Play) -> None:
+    play.stage.furnish(play.number)
+    scenario.script(play)
+
+
+def _end(play: Play) -> None:
+    play.close()
+    play.stage.clear(play.number)
 
 
 class Worker:
@@ -36,29 +58,14 @@ class Worker:
                 began = time.monotonic()
                 if scenario.alone:
                     with self._stage() as own:
-                        lines = self.play(scenario, own)
+                        lines = perform(scenario, scenario.number, self.side, own)
                 else:
                     stage = stage or stack.enter_context(self._stage())
-                    lines = self.play(scenario, stage)
+                    lines = perform(scenario, scenario.number, self.side, stage)
                 self._tell(scenario, lines, time.monotonic() - began)
 
     def _stage(self) -> Stage:
         return Stage(self.side.name == "bpvs")
-
-    def play(self, scenario: Scenario, stage: Stage) -> list[str]:
-        """The transcript; one that broke off ends with the reason."""
-        play = Play(scenario.number, self.side, stage)
-        try:
-            stage.furnish(scenario.number)
-            scenario.script(play)
-        except Exception:  # noqa: BLE001 - the reason is the result
-            play.say(*traceback.format_exc().splitlines())
-        try:
-            play.close()
-            stage.clear(scenario.number)
-        except Exception:  # noqa: BLE001 - the reason is the result
-            play.say(*traceback.format_exc().splitlines())
-        return play.lines
 
     def _tell(self, scenario: Scenario, lines: list[str], seconds: float) -> None:
         told = {"side": self.side.name, "scenario": scenario.name, "seconds": round(seconds, 1), "lines": lines}

@@ -44,6 +44,17 @@ def proc_connections(rows: list[str], more: Iterable[int]) -> list[str]:
     return sorted(re.sub(r"^((?:\S+ +){8}(?:LOCAL +|SYNC +)? *?)( *\d+)", settled, row) for row in rows)
 
 
+def proc_services(lines: list[str]) -> list[str]:
+    """Services of ip_vs, sorted, each with its servers: the kernel's order is that of a hash over a pointer."""
+    services: list[list[str]] = []
+    for line in lines[3:]:
+        if line.startswith("  ->"):
+            services[-1].append(line)
+        else:
+            services.append([line])
+    return lines[:3] + [line for service in sorted(services) for line in service]
+
+
 def _by_client(row: str) -> tuple[str, str]:
     words = row.split()
     return words[3] if len(words) > 3 else "", row

@@ -74,6 +74,8 @@ def _be_child(place: str, work: Callable[[], int], files: Sequence[int]) -> None
     try:
         for number, file in enumerate(files):
             os.dup2(file, number)
+        # A test's own streams are not those of a command.
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         namespace.inside(place).__enter__()
         code = work()
     except SystemExit as leaving:

@@ -28,7 +28,6 @@ ROUTER, DIRECTOR = "02:00:00:00:00:02", {EXT: "02:00:00:00:0d:01", INT: "02:00:0
 _ECHO = {EXT: ("10.255.0.2", "10.255.0.1"), INT: ("10.255.1.2", "10.255.1.1")}
 SERVERS = 20
 _NEIGHBOURS = {133, 134, 135, 136, 143}  # ICMPv6 types: neighbour discovery, multicast listeners
-_IGMP = 2
 _BUFFER_BYTES = 8 << 20
 _DEADLINE_S = 30.0
 
@@ -68,6 +67,7 @@ class Stage:
         self._is_bpvs = is_bpvs
         self._sockets: dict[str, socket.socket] = {}
         self._echoes = 0
+        self._own: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         self._network.__enter__()
@@ -129,7 +129,11 @@ class Stage:
                 self._sockets[name] = one
 
     def furnish(self, number: int) -> None:
-        """The addresses of scenario `number`: virtual ones, and servers with a station each."""
+        """The addresses of scenario `number`: virtual ones, and servers with a station each.
+
+        What the director sends to others from now on is of scenarios before, and is not seen.
+        """
+        self._own = (f"10.{number}.", f"fd00:{number}:", f"fd01:{number}:", f"fd0c:{number}:")
         lines = [
             f"address add {one} dev {EXT}{nodad(one)}" for one in (f"10.{number}.0.100/32", f"fd00:{number}::100/128")
         ]
@@ -199,8 +203,11 @@ class Stage:
             packet = Packet(frame[14:])
             if packet.protocol == wire.ICMP and packet.body[0] == 0 and packet.source == _ECHO[name][1]:
                 done |= struct.unpack_from("!I", packet.body, 4)[0] == self._echoes
-            elif packet.protocol != _IGMP and not (_is_own(frame, name) or _is_discovery(packet)):
+            elif self._concerns(packet) and not (_is_own(frame, name) or _is_discovery(packet)):
                 found.append(Sighting(name, frame[:6].hex(":"), packet))
+
+    def _concerns(self, packet: Packet) -> bool:
+        return packet.source.startswith(self._own) or packet.target.startswith(self._own)
 
 
 def nodad(address: str) -> str:

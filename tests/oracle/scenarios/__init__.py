@@ -17,6 +17,7 @@ from tests.oracle.scenarios import (
     reuse,
     schedulers,
     settings,
+    sip,
     states,
     ways,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "reuse",
     "schedulers",
     "settings",
+    "sip",
     "states",
     "ways",
 ]

@@ -206,4 +206,3 @@ def ended(play: Play) -> None:
     visit(play, [2, 3, 4], 40000, kind="udp")
     play.wait("all ends", lambda: not play.own_rows(play.run("-L -n -c").out.splitlines()), 20)
     visit(play, [2, 3, 4, 4], 41000, kind="udp")
-    listings(play)

@@ -88,3 +88,55 @@ _MORE = ("mh -b mh-fallback", "mh -b mh-fallback,mh-port", "dh", "lblc", "lblcr"
 for _at, _scheduler in enumerate((*_PLAIN, *_HASHED, *_MORE)):
     _name = _scheduler.replace(" -b ", " ").replace(",", " ")
     add(f"scheduler {_name}", partial(churn, scheduler=_scheduler, size=2 + _at, seed=1), always=_scheduler == "wrr")
+
+
+def datagrams(play: Play, scheduler: str) -> None:
+    """UDP is never active: load is what is inactive."""
+    random = Random(f"udp {scheduler}")  # noqa: S311 - a repeatable course, no secret
+    servers = [f"S{server}:53 -m -w {random.choice(_WEIGHTS)}" for server in range(1, 8)]
+    play.say(*servers)
+    play.service("-u V:53", f"-s {scheduler}", servers)
+    for at in range(4):
+        flows = [Flow(play, random.randrange(2, 250), _PORTS + 60 * at + one, 53, kind="udp") for one in range(60)]
+        play.choices(together(play, [(flow, "x") for flow in flows]))
+        play.say(play.counts("-u V:53"))
+        play.vs(f"-e -u V:53 -r S{random.randrange(1, 8)}:53 -m -w {random.choice(_WEIGHTS)}")
+
+
+def sixes(play: Play, scheduler: str) -> None:
+    """IPv6: the hashes take other words of the addresses."""
+    random = Random(f"IPv6 {scheduler}")  # noqa: S311 - a repeatable course, no secret
+    play.service("-t Vv6:80", f"-s {scheduler}", [f"S{server}v6:80 -m -w {1 + server % 4}" for server in range(1, 10)])
+    for at in range(4):
+        flows = [Flow(play, random.randrange(2, 65000), _PORTS + 60 * at + one, six=True) for one in range(60)]
+        play.choices(together(play, [(flow, "S") for flow in flows]))
+        play.vs(f"-e -t Vv6:80 -r S{random.randrange(1, 10)}v6:80 -m -w {random.choice(_WEIGHTS)}")
+
+
+def destinations(play: Play, scheduler: str) -> None:
+    """By destination: a marked network that the director routes to itself."""
+    random = Random(f"destinations {scheduler}")  # noqa: S311 - a repeatable course, no secret
+    lan = f"10.{play.number}.3"
+    play.stage.configure("rule add fwmark 8 lookup 100 pref 1000", "route replace local default dev lo table 100")
+    try:
+        play.mark(f"ip daddr {lan}.0/24 meta l4proto tcp", 8)
+        play.service("-f 8", f"-s {scheduler}", [f"S{server} -m -w {1 + server % 3}" for server in range(1, 7)])
+        for at in range(4):
+            ends = [(random.randrange(2, 250), random.randrange(1, 40)) for _ in range(60)]
+            flows = [
+                Flow(play, client, _PORTS + 60 * at + one, vip=f"{lan}.{end}") for one, (client, end) in enumerate(ends)
+            ]
+            play.choices(together(play, [(flow, "S") for flow in flows]))
+            play.vs(f"-e -f 8 -r S{random.randrange(1, 7)} -m -w {random.choice((0, 1, 5))}")
+        play.table()
+    finally:
+        play.stage.configure("rule delete fwmark 8 lookup 100 pref 1000", "route flush table 100")
+
+
+for _scheduler in ("lc", "wlc", "sed", "nq", "fo", "ovf"):
+    add(f"scheduler {_scheduler} with datagrams", partial(datagrams, scheduler=_scheduler))
+for _scheduler in ("wlc", "sh", "sh -b sh-port,sh-fallback", "mh", "mh -b mh-port,mh-fallback", "dh", "lblc"):
+    _name = _scheduler.replace(" -b ", " ").replace(",", " ")
+    add(f"scheduler {_name} IPv6", partial(sixes, scheduler=_scheduler))
+for _scheduler in ("dh", "lblc", "lblcr"):
+    add(f"scheduler {_scheduler} by destination", partial(destinations, scheduler=_scheduler))

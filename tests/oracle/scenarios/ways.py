@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import partial
 
 from tests.oracle import wire
-from tests.oracle.flow import Flow
+from tests.oracle.flow import Flow, together
 from tests.oracle.play import Play
 from tests.oracle.scenarios.registry import add, scenario
 
@@ -86,3 +86,27 @@ def replies(play: Play, method: str, six: bool) -> None:
 for _name, _method in (("nat", "-m"), ("dr", "-g"), ("tunnel", "-i")):
     add(f"way {_name}", partial(replies, method=_method, six=False))
     add(f"way {_name} IPv6", partial(replies, method=_method, six=True))
+
+
+def by_director(play: Play, is_local: bool) -> None:
+    """The director is the servers' gateway: replies with the virtual address as source."""
+    if not is_local:
+        play.stage.configure("rule add fwmark 8 lookup 100 pref 1000", "route replace local default dev lo table 100")
+        play.mark(f"ip daddr 10.{play.number}.3.9 meta l4proto tcp", 8)
+    try:
+        name, vip = ("-t V:80", play.vip) if is_local else ("-f 8", f"10.{play.number}.3.9")
+        play.service(name, "-s rr", ("S1:80 -g", "S2:80 -i"))
+        flows = [Flow(play, 2 + at, 40000 + at, vip=vip) for at in range(4)]
+        for flow in flows:
+            flow.by_director = True
+        for step in ("S", "sSA", "A", "sPA", "FA", "sFA"):
+            play.say(f"{step}: {' '.join(together(play, [(flow, step) for flow in flows]))}")
+            play.connections()
+        play.stats()
+    finally:
+        if not is_local:
+            play.stage.configure("rule delete fwmark 8 lookup 100 pref 1000", "route flush table 100")
+
+
+add("replies of routes by the director", partial(by_director, is_local=True))
+add("replies of routes by the director of a routed address", partial(by_director, is_local=False))
