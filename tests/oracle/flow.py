@@ -107,7 +107,9 @@ class Flow:
         last = inner or packet
         self._note_server(station, last)
         port = f":{last.ports[1]}" if last.ports[1] != self.virtual else ""
-        wrong = "" if last.sum_is_right() and self.play.name(packet.target) in {station, "vip"} else "?!"
+        number = int(station[1:])
+        is_right = packet.target in {self.vip, self.play.server(number), self.play.server(number, six=True)}
+        wrong = "" if is_right and last.sum_is_right() else "?!"
         return f"{station}{port}{method}{wrong}"
 
     def _note_server(self, station: str, packet: Packet) -> None:

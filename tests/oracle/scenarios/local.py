@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -12,6 +13,7 @@ from tests.oracle import wire
 from tests.oracle.flow import Flow
 from tests.oracle.play import Play
 from tests.oracle.scenarios.registry import scenario
+from tests.oracle.stage import INT, Sighting
 
 _PATIENCE_S = 2.0
 
@@ -29,25 +31,29 @@ def own_socket(play: Play, kind: socket.SocketKind, address: str, port: int) -> 
 
 
 def connect(play: Play, source: str, port: int, virtual: int) -> None:
-    """A TCP client of the director; the server answers its handshake."""
+    """A TCP client of the director; the server answers its handshake; at the end it resets, for a FIN is repeated."""
     with own_socket(play, socket.SOCK_STREAM, source, port) as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         one.setblocking(False)
-        with suppress(BlockingIOError, OSError):
+        with suppress(OSError):
             one.connect((play.vip, virtual))
         seen = play.stage.seen()
         play.say(f"connect: {play.told(seen)}")
-        if len(seen) != 1 or seen[0].wire != "int":
-            play.say(f"error {one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}")
-            return
-        packet = seen[0].packet
-        number = int(play.station(seen[0])[1:])
-        sequence = int.from_bytes(packet.body[4:8], "big")
-        reply = wire.tcp(packet.target, packet.source, packet.ports[::-1], "SA")
-        reply = reply[:8] + (sequence + 1).to_bytes(4, "big") + reply[12:]
-        right = wire.tcp_sum(packet.target, packet.source, reply)
-        answer = wire.ip(packet.target, packet.source, wire.TCP, right)
-        play.say(f"answer: {play.told(play.from_server(number, answer))}")
+        if len(seen) == 1 and seen[0].wire == INT:
+            accept(play, seen[0])
         play.say(f"error {one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)}")
+    play.say(f"close: {play.told(play.stage.seen())}")
+
+
+def accept(play: Play, syn: Sighting) -> None:
+    """The server's answer to a SYN."""
+    packet = syn.packet
+    sequence = int.from_bytes(packet.body[4:8], "big")
+    reply = wire.tcp(packet.target, packet.source, packet.ports[::-1], "SA")
+    reply = reply[:8] + (sequence + 1).to_bytes(4, "big") + reply[12:]
+    right = wire.tcp_sum(packet.target, packet.source, reply)
+    answer = wire.ip(packet.target, packet.source, wire.TCP, right)
+    play.say(f"answer: {play.told(play.from_server(int(play.station(syn)[1:]), answer))}")
 
 
 @scenario("client on the director")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from tests.oracle import wire
 from tests.oracle.flow import Flow
 from tests.oracle.play import Play
 from tests.oracle.scenarios.registry import scenario
@@ -35,6 +36,8 @@ NAMES = [
     "sync_threshold",
     "sync_version",
 ]
+# Those of netfilter, of the host's own tunnels, and of the daemon.
+FOREIGN = ("conntrack", "snat_reroute", "ignore_tunneled", "backup_only")
 VALUES = ("0", "1", "2", "3", "4", "-1", "2147483647", "x")
 
 
@@ -47,12 +50,34 @@ def defaults(play: Play) -> None:
 @scenario("settings ranges")
 def ranges(play: Play) -> None:
     for name in NAMES:
-        if name in {"sync_threshold", "backup_only", "sync_ports", "sync_sock_size"}:
+        if name.startswith("sync_") or name in FOREIGN:
             continue
         for value in VALUES:
             play.sysctl(f"{name}={value}")
             play.show_sysctl(name)
         play.sysctl(f"{name}=0")
+
+
+@scenario("settings of synchronisation")
+def synchronisation(play: Play) -> None:
+    settings = (
+        *("sync_version=0", "sync_version=2", "sync_ports=2", "sync_ports=3", "sync_retries=3", "sync_retries=4"),
+        *("sync_persist_mode=1", "sync_refresh_period=5", "sync_sock_size=4096"),
+    )
+    for setting in settings:
+        play.sysctl(setting)
+        play.show_sysctl(setting.partition("=")[0])
+    for value in ("3 2", "0 0", "5 0", "3 50"):
+        play.sysctl(f"sync_threshold={value}")
+        play.show_sysctl("sync_threshold")
+
+
+@scenario("settings that BPVS has no use for")
+def foreign(play: Play) -> None:
+    for name in FOREIGN:
+        for value in ("1", "0"):
+            play.sysctl(f"{name}={value}")
+            play.show_sysctl(name)
 
 
 @scenario("drop_packet")
@@ -108,8 +133,6 @@ def run_estimation(play: Play) -> None:
 @scenario("schedule_icmp and ignore_tunneled")
 def icmp(play: Play) -> None:
     play.service("-u V:53", "-s rr", ("S1:53 -m",))
-    from tests.oracle import wire
-
     inner = wire.ip(play.vip, play.client(3), wire.UDP, wire.udp(play.vip, play.client(3), (53, 40000), b"y"))
     body = wire.icmp(play.client(3), play.vip, 3, 3, 0, inner)
     packet = wire.ip(play.client(3), play.vip, wire.ICMP, body)
@@ -121,8 +144,6 @@ def icmp(play: Play) -> None:
 
 @scenario("pmtu_disc")
 def pmtu_disc(play: Play) -> None:
-    from tests.oracle import wire
-
     play.service("-u V:53", "-s rr", ("S1:53 -i",))
     source, target = play.client(2), play.vip
     for value in (1, 0):
