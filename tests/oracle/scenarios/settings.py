@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.oracle import wire
 from tests.oracle.flow import Flow
 from tests.oracle.play import Play
@@ -38,6 +40,7 @@ NAMES = [
 ]
 # Those of netfilter, of the host's own tunnels, and of the daemon.
 FOREIGN = ("conntrack", "snat_reroute", "ignore_tunneled", "backup_only")
+DEFENCES = ("drop_entry", "drop_packet", "secure_tcp")
 VALUES = ("0", "1", "2", "3", "4", "-1", "2147483647", "x")
 
 
@@ -54,8 +57,15 @@ def ranges(play: Play) -> None:
             continue
         for value in VALUES:
             play.sysctl(f"{name}={value}")
+            if name in DEFENCES and value == "2":
+                play.wait("nothing is short", partial(is_waiting, play, name), 5)
             play.show_sysctl(name)
         play.sysctl(f"{name}=0")
+
+
+def is_waiting(play: Play, name: str) -> bool:
+    """A defence that was called for is so no more."""
+    return play.side.get_sysctl(play.stage.director, name).out.strip() == "1"
 
 
 @scenario("settings of synchronisation")
@@ -151,4 +161,4 @@ def pmtu_disc(play: Play) -> None:
         for size in (1400, 1480, 1481, 1500):
             body = wire.udp(source, target, (40000, 53), b"x" * (size - 28))
             seen = play.from_client(wire.ip(source, target, wire.UDP, body))
-            play.say(f"{size}: {'; '.join(f'{len(one.packet.data)} df {one.packet.df}' for one in seen)}")
+            play.say(f"{size}: {play.told(seen)}", *(f"  df {one.packet.df}" for one in seen))
