@@ -95,7 +95,8 @@ class Side(ABC):
     commands = ""  # the folder of its console scripts, if they are not on the PATH
 
     @abstractmethod
-    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "") -> Answer: ...
+    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "", program: str = "ipvsadm") -> Answer:
+        """Runs it; `program` is its name as typed."""
 
     @abstractmethod
     def sysctl(self, place: str, name: str, value: str) -> Answer:
@@ -114,8 +115,8 @@ class Real(Side):
 
     name = "ipvs"
 
-    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "") -> Answer:
-        return run_program(place, ["ipvsadm", *words], stdin)
+    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "", program: str = "ipvsadm") -> Answer:
+        return run_program(place, [program, *words], stdin)
 
     def sysctl(self, place: str, name: str, value: str) -> Answer:
         return _asked(place, lambda: sysctl.write(f"net.ipv4.vs.{name}", value))
@@ -150,11 +151,11 @@ class Bpvs(Side):
 
         del bpvs
 
-    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "") -> Answer:
+    def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "", program: str = "ipvsadm") -> Answer:
         def work() -> int:
             from bpvs.ipvsadm.entry import main
 
-            sys.argv[0] = "ipvsadm"
+            sys.argv[0] = program
             return main(list(words))
 
         return in_child(place, work, stdin)
