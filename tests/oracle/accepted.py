@@ -24,7 +24,132 @@ class Accepted:
         return fnmatchcase(scenario, self.scenarios)
 
 
-ACCEPTED: tuple[Accepted, ...] = ()
+_NO_DAEMON = "there is no connection synchronisation"
+_LOCAL = "a server on the director is listed as `Local`, not with its method"
+_SHOWS = "it shows what happens to its packets"
+
+ACCEPTED: tuple[Accepted, ...] = (
+    Accepted(
+        "checksums",
+        r"(.*, checksum False: .*, checksum )True",
+        r"(.*, checksum False: .*, checksum )False",
+        "a UDP datagram without checksum gets one; with BPVS it stays without",
+        "0 is allowed in IPv4, and computing it means reading the whole packet",
+    ),
+    Accepted(
+        "server on the director",
+        r"  -> \S+ +(Route|Tunnel|Masq  ) .*",
+        r"  -> \S+ +Local .*",
+        _LOCAL,
+        _SHOWS,
+    ),
+    Accepted(
+        "commands rs addresses",
+        r"  -> (127\.0\.0\.1|\[::1\]):80 +(Route|Masq) .*",
+        r"  -> (127\.0\.0\.1|\[::1\]):80 +Local .*",
+        _LOCAL,
+        _SHOWS,
+    ),
+    Accepted(
+        "settings defaults",
+        r"\$ sysctl vs\.sync_\w+: [0-9 ]+",
+        r"\$ sysctl vs\.sync_\w+: unknown",
+        "settings of synchronisation are unknown",
+        _NO_DAEMON,
+    ),
+    Accepted(
+        "settings of synchronisation",
+        r"\$ sysctl vs\.sync_\w+(=[0-9 ]+|: [0-9 ]+|=[0-9 ]+ -- refused)",
+        r"\$ sysctl vs\.sync_\w+(: unknown|=[0-9 ]+ -- refused)",
+        "settings of synchronisation cannot be set",
+        _NO_DAEMON,
+    ),
+    Accepted(
+        "settings ranges",
+        r"\$ sysctl vs\.\w+(=-1|: -1)",
+        r"\$ sysctl vs\.\w+(=-1 -- refused|: 4)",
+        "a negative value is taken, as one that is not 0; BPVS refuses it",
+        "no setting has a meaning for it",
+    ),
+    Accepted(
+        "settings that BPVS has no use for",
+        r"\$ sysctl vs\.\w+(=[01]|: [01])",
+        r"\$ sysctl vs\.\w+(=[01] -- refused|: [01])",
+        "conntrack, snat_reroute, ignore_tunneled and backup_only can be changed; with BPVS they have one value",
+        "balanced packets do not pass netfilter, replies are routed once, there is no daemon",
+    ),
+    Accepted(
+        "udp timers",
+        r"UDP   300s( .*)",
+        r"UDP    30s( .*)",
+        "`--set` counts for a connection from its next packet on; with BPVS at once",
+        "the table holds when a packet was seen last, not when the connection ends",
+    ),
+    Accepted(
+        "hop limit ends at the director",
+        r"TCP    61s  SYN_RECV( .*)",
+        r"TCP     4s  NONE    ( .*)",
+        "a packet whose hop limit ends at the director moves the connection's state; with BPVS it does not",
+        "a packet that is dropped changes nothing",
+    ),
+    Accepted(
+        "run_estimation",
+        r"(TCP | )  ?\S+.* 0        0        0        0        0",
+        r"(TCP | )  ?\S+.* 1        2        1       80       40",
+        "counters stand still while run_estimation is 0; with BPVS rates do",
+        "counters are read where the data path writes them",
+    ),
+    Accepted(
+        "method edited with connections",
+        r"s2:8080 - s2:8080 -|TCP +61s  SYN_RECV .*",
+        r"s2:8080 s1/dr s2:8080 s1/dr|TCP +900s  ESTABLISHED .*",
+        "new DR connections of a server that was a NAT server go nowhere while its old connections go on",
+        "IPVS keeps one route for both, in which the server is not the next hop",
+    ),
+    Accepted(
+        "replies of routes by the director",
+        r".*",
+        r".*",
+        "replies of DR and TUN servers by a director that has the virtual address are dropped as martians; BPVS sends "
+        "them on and counts them",
+        "they are seen before routing",
+    ),
+    Accepted(
+        "client on the director",
+        r".* 1        1        0       60        0",
+        r".* 1        1        1       60       40",
+        "the reply of a DR server to a client on the director is dropped as a martian; BPVS counts it before that",
+        "it is seen before routing",
+    ),
+    Accepted(
+        "commands daemon",
+        r".*",
+        r".*",
+        "`--start-daemon` and `--stop-daemon` are refused",
+        _NO_DAEMON,
+    ),
+    Accepted(
+        "commands rs addresses",
+        r"! Invalid operation\.  Possibly wrong module version, address not unicast, \.\.\.",
+        r"! --start-daemon: .*",
+        "`--start-daemon` is refused",
+        _NO_DAEMON,
+    ),
+    Accepted(
+        "commands sched flags",
+        r"-- exit code 139",
+        r"! invalid scheduler flag `,'\n-- exit code 2",
+        "`-b ,` crashes ipvsadm",
+        "it is refused like any unknown flag",
+    ),
+    Accepted(
+        "commands schedulers",
+        r".*",
+        r".*",
+        "Debian's kernel has no scheduler `twos`",
+        "BPVS has it",
+    ),
+)
 
 _HEAD = """\
 # Accepted differences

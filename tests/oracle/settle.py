@@ -27,12 +27,15 @@ def timeout(expires: str, more: Iterable[int]) -> int:
 
 
 def connections(rows: list[str], more: Iterable[int]) -> list[str]:
-    """Rows of `-L -c`, sorted: the kernel's order is that of a hash with a seed."""
+    """Rows of `-L -c`, sorted: the kernel's order is that of a hash with a seed.
+
+    Each once: the kernel's file is read in pieces, and what is at their border shows in both.
+    """
 
     def settled(found: re.Match[str]) -> str:
         return f"{found[1]}{timeout(found[2], more):5d}s"
 
-    return sorted((re.sub(r"^(\S+ +)(\d+:\d\d)", settled, row) for row in rows), key=_by_client)
+    return sorted({re.sub(r"^(\S+ +)(\d+:\d\d)", settled, row) for row in rows}, key=_by_client)
 
 
 def proc_connections(rows: list[str], more: Iterable[int]) -> list[str]:
@@ -41,7 +44,7 @@ def proc_connections(rows: list[str], more: Iterable[int]) -> list[str]:
     def settled(found: re.Match[str]) -> str:
         return f"{found[1]}{timeout(found[2], more):>{len(found[2])}}"
 
-    return sorted(re.sub(r"^((?:\S+ +){8}(?:LOCAL +|SYNC +)? *?)( *\d+)", settled, row) for row in rows)
+    return sorted({re.sub(r"^((?:\S+ +){8}(?:LOCAL +|SYNC +)? *?)( *\d+)", settled, row) for row in rows})
 
 
 def proc_services(lines: list[str]) -> list[str]:

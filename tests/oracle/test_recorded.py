@@ -50,6 +50,5 @@ def test_bpvs_answers_as_ipvs_did(shared: Stage, scenario: Scenario) -> None:
 
 
 def test_every_recording_is_of_a_scenario() -> None:
-    assert {path.stem for path in recordings.FOLDER.glob("*.out")} == {
-        recordings.file_of(scenario.name).stem for scenario in SCENARIOS.values()
-    }
+    names = {recordings.file_of(scenario.name).name for scenario in SCENARIOS.values()}
+    assert {path.name for path in recordings.FOLDER.glob("*.out")} <= names

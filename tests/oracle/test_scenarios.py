@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from tests.oracle import recordings
 from tests.oracle.accepted import PAGE, page
-from tests.oracle.compare import Transcripts
+from tests.oracle.compare import REAL, Transcripts
 from tests.oracle.scenarios import SCENARIOS
 from tests.oracle.theatre import judge, no_longer, play
 
@@ -33,6 +34,12 @@ def test_bpvs_plays_as_ipvs_does(played: Transcripts, name: str) -> None:
 
 def test_every_accepted_difference_occurs(played: Transcripts) -> None:
     assert not no_longer(played)
+
+
+def test_what_ipvs_answered_is_kept(played: Transcripts) -> None:
+    for name in NAMES:
+        if SCENARIOS[name].is_replayed:
+            recordings.save(name, recordings.Recording(SCENARIOS[name].number, played[REAL][name]))
 
 
 def test_the_page_of_differences_is_written() -> None:

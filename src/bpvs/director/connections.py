@@ -38,7 +38,7 @@ def _shown(state: str) -> str:
 
 
 _STATES = {number: _shown(name) for number, name in _abi.CONN_STATE_NAMES.items()} | {
-    _abi.STATE_NEW: "NONE",  # IPVS has no name for it
+    _abi.STATE_NEW: "NONE",  # IPVS has no name for it, but for UDP, which has one state
     _abi.STATE_ASSURED: "ASSURED",
 }
 
@@ -77,7 +77,7 @@ def read_connections(instance: Instance) -> Iterator[Connection]:
                 _VOID_PORT if void else ntohs(virtual_port),
                 addresses[server],
                 _VOID_PORT if void else ntohs(server_port),
-                _STATES[number],
+                "UDP" if number == _abi.STATE_NEW and protocol == Protocol.UDP else _STATES[number],
                 left if left > 0 else 0.0,
                 engine=ENGINE if of_engine else "",
                 engine_data=_call_id(instance, row) if of_engine else "",

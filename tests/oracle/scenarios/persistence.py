@@ -200,9 +200,9 @@ def extended(play: Play) -> None:
 
 @scenario("persistence template ends")
 def ended(play: Play) -> None:
-    play.timeouts.add(2)
+    play.timeouts.add(5)
     play.set_up("--set 0 0 1")
-    play.service("-u V:80", "-s rr -p 2", THREE)
+    play.service("-u V:80", "-s rr -p 5", THREE)
     visit(play, [2, 3, 4], 40000, kind="udp")
     play.wait("all ends", lambda: not play.own_rows(play.run("-L -n -c").out.splitlines()), 20)
     visit(play, [2, 3, 4, 4], 41000, kind="udp")

@@ -16,13 +16,17 @@ _LAST = 254
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`always`: part of the subset that every run of the tests plays. `alone`: on a stage that no other was on."""
+    """`always`: part of the subset that every run of the tests plays. `alone`: on a stage that no other was on.
+
+    `is_replayed`: BPVS's side can be played without the machine, which has devices that not every kernel has.
+    """
 
     name: str
     number: int
     script: Script
     always: bool
     alone: bool
+    is_replayed: bool
 
 
 SCENARIOS: dict[str, Scenario] = {}
@@ -38,9 +42,9 @@ def scenario(name: str, *, always: bool = False, alone: bool = False) -> Callabl
     return enter
 
 
-def add(name: str, script: Script, *, always: bool = False, alone: bool = False) -> None:
+def add(name: str, script: Script, *, always: bool = False, alone: bool = False, is_replayed: bool = True) -> None:
     """Enters a scenario into the list; its name is new."""
     number = _FIRST + len(SCENARIOS)
     if name in SCENARIOS or "," in name or number > _LAST:
         raise ValueError(f"scenario {name!r} is there already, has a comma, or there are more than addresses")
-    SCENARIOS[name] = Scenario(name, number, script, always, alone)
+    SCENARIOS[name] = Scenario(name, number, script, always, alone, is_replayed)
