@@ -17,7 +17,7 @@ def opened(play: Play, port: int, count: int, kind: str = "tcp") -> list[Flow]:
     return flows
 
 
-@scenario("thresholds upper")
+@scenario("thresholds upper", always=True)
 def upper(play: Play) -> None:
     play.service("-t V:80", "-s rr", ("S1:80 -m -x 3", "S2:80 -m"))
     flows = opened(play, 40000, 10)

@@ -10,7 +10,7 @@ from tests.oracle.scenarios.registry import scenario
 _LAN = "10.{0}.3"  # addresses that the director does not have
 
 
-@scenario("mark of a local address")
+@scenario("mark of a local address", always=True)
 def local(play: Play) -> None:
     play.mark("ip daddr V tcp dport { 80, 443, 8000-8100 }", 7)
     play.service("-f 7", "-s rr", ("S1 -m", "S2 -m", "S3:8080 -m"))

@@ -8,7 +8,7 @@ from tests.oracle.play import Play
 from tests.oracle.scenarios.registry import scenario
 
 
-@scenario("one packet nat")
+@scenario("one packet nat", always=True)
 def nat(play: Play) -> None:
     play.service("-u V:53", "-s rr -o", ("S1:53 -m", "S2:5353 -m", "S3:53 -m"))
     flow = Flow(play, 2, 40000, 53, kind="udp")

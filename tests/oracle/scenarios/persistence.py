@@ -28,7 +28,7 @@ def listings(play: Play) -> None:
     play.connections()
 
 
-@scenario("persistence templates")
+@scenario("persistence templates", always=True)
 def templates(play: Play) -> None:
     play.timeouts.add(100)
     play.service("-t V:80", "-s rr -p 100", THREE)

@@ -87,7 +87,7 @@ _MORE = ("mh -b mh-fallback", "mh -b mh-fallback,mh-port", "dh", "lblc", "lblcr"
 
 for _at, _scheduler in enumerate((*_PLAIN, *_HASHED, *_MORE)):
     _name = _scheduler.replace(" -b ", " ").replace(",", " ")
-    add(f"scheduler {_name}", partial(churn, scheduler=_scheduler, size=2 + _at, seed=1), always=_scheduler == "wrr")
+    add(f"scheduler {_name}", partial(churn, scheduler=_scheduler, size=2 + _at, seed=1), always=_scheduler == "wlc")
 
 
 def datagrams(play: Play, scheduler: str) -> None:
