@@ -51,6 +51,13 @@ ACCEPTED: tuple[Accepted, ...] = (
         _SHOWS,
     ),
     Accepted(
+        "commands full listing",
+        r"  -> (127\.0\.0\.1|localhost):\w+ +Masq .*",
+        r"  -> (127\.0\.0\.1|localhost):\w+ +Local .*",
+        _LOCAL,
+        _SHOWS,
+    ),
+    Accepted(
         "settings defaults",
         r"\$ sysctl vs\.sync_\w+: [0-9 ]+",
         r"\$ sysctl vs\.sync_\w+: unknown",

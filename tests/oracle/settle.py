@@ -44,7 +44,7 @@ def proc_connections(rows: list[str], more: Iterable[int]) -> list[str]:
     def settled(found: re.Match[str]) -> str:
         return f"{found[1]}{timeout(found[2], more):>{len(found[2])}}"
 
-    return sorted({re.sub(r"^((?:\S+ +){8}(?:LOCAL +|SYNC +)? *?)( *\d+)", settled, row) for row in rows})
+    return sorted({re.sub(r"^((?:\S+ +){7}\S+(?: +LOCAL| +SYNC)?)( +\d+)", settled, row) for row in rows})
 
 
 def proc_services(lines: list[str]) -> list[str]:

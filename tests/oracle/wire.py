@@ -153,7 +153,9 @@ class Packet:
         return self.protocol in {TCP, UDP, SCTP} and not self.fragment & 0x1FFF
 
     def inner(self) -> Packet | None:
-        """What a tunnel or an ICMP error carries; GUE is known by its first bytes."""
+        """What a tunnel or an ICMP error carries; GUE is known by its first bytes, a later fragment by none."""
+        if self.fragment & 0x1FFF:
+            return None
         if self.protocol in {IPIP, IP6}:
             return Packet(self.body)
         if self.protocol == GRE:

@@ -149,7 +149,6 @@ def icmp(play: Play) -> None:
     for value in (0, 1):
         play.sysctl(f"schedule_icmp={value}")
         play.say(play.told(play.from_client(packet)))
-    play.connections()
 
 
 @scenario("pmtu_disc")
