@@ -52,7 +52,7 @@ def test_the_template_as_it_is_listed(rig: Rig, hook: Hook, is_ipv6: bool, proto
     assert (one.virtual, one.virtual_port) == (service.address, 80)
     assert (one.server, one.server_port) == (service.server(11).address, 8080)
     assert (one.state, one.engine, one.fwmark) == ("NONE", "", 0)
-    assert TIMEOUT - 1 < one.expires <= TIMEOUT
+    assert TIMEOUT - 10 < one.expires <= TIMEOUT
 
 
 @HOOKS
@@ -136,21 +136,21 @@ def test_only_new_connections_restart_the_timer(rig: Rig, hook: Hook) -> None:
     service.age(70)
     rig.run(hook, flow.request(Shape(flags="A")))
     rig.run(hook, flow.reply(Shape(flags="A")), "back")
-    assert TIMEOUT - 72 < service.template().expires <= TIMEOUT - 70
+    assert TIMEOUT - 80 < service.template().expires <= TIMEOUT - 70
     service.ask()
-    assert TIMEOUT - 1 < service.template().expires <= TIMEOUT
+    assert TIMEOUT - 10 < service.template().expires <= TIMEOUT
 
 
 def test_a_template_stays_while_it_has_connections_a_minute_at_a_time(rig: Rig) -> None:
     service = sticky(rig, Hook.XDP)
     first, second = service.open(), service.open()
     service.age(TIMEOUT + 1)
-    until(lambda: 59 < service.template().expires <= 60, "a minute more", SWEEP_S)
+    until(lambda: 50 < service.template().expires <= 60, "a minute more", SWEEP_S)
     service.end(first)
     service.age(61)
-    until(lambda: 59 < service.template().expires <= 60, "another minute", SWEEP_S)
+    until(lambda: 50 < service.template().expires <= 60, "another minute", SWEEP_S)
     assert service.open().path.server == second.path.server
-    assert 59 < service.template().expires <= 60  # from now on that is all that a new connection gives
+    assert 50 < service.template().expires <= 60  # from now on that is all that a new connection gives
 
 
 @HOOKS
