@@ -76,9 +76,8 @@ static __always_inline void defend(struct settings *settings, struct runtime *ru
 
 /*
  * drop_entry: is this one of the connections that end early? Those half open are, and templates none of whose connections
- * got through. IPVS spares an established connection,
- * or a flow of datagrams, of more than 8 packets. These are not counted here: it spares every established one, and of
- * datagrams none that rests.
+ * got through. IPVS spares an established connection, or a flow of datagrams, of more than 8 packets. These are not
+ * counted here: it spares every established one, and of datagrams none that rests.
  */
 static __always_inline bool drop_entry(const struct conn *conn, __u32 idle)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Expiry: a walk over the rows of `conns`, a slice per tick, that ends every connection not seen for its state's
- * timeout, and every template that sent nobody for its own. A full walk takes about SWEEP_PERIOD, so a connection goes at most that much late. Large tables are walked in
- * many small slices: no tick holds its CPU for long.
+ * timeout, and every template that sent nobody for its own. A full walk takes about SWEEP_PERIOD, so a connection goes at
+ * most that much late. Large tables are walked in many small slices: no tick holds its CPU for long.
  */
 #ifndef BPVS_EXPIRE_H
 #define BPVS_EXPIRE_H
