@@ -45,8 +45,8 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         "commands rs addresses",
-        r"  -> (127\.0\.0\.1|\[::1\]):80 +(Route|Masq) .*",
-        r"  -> (127\.0\.0\.1|\[::1\]):80 +Local .*",
+        r"  -> (127\.0\.0\.1|10\.0\.0\.1|\[::1\]):80 +(Route|Masq) .*",
+        r"  -> (127\.0\.0\.1|10\.0\.0\.1|\[::1\]):80 +Local .*",
         _LOCAL,
         _SHOWS,
     ),
@@ -127,6 +127,13 @@ ACCEPTED: tuple[Accepted, ...] = (
         r".* 1        1        1       60       40",
         "the reply of a DR server to a client on the director is dropped as a martian; BPVS counts it before that",
         "it is seen before routing",
+    ),
+    Accepted(
+        "pmtu_disc",
+        r"(\d+: s1: ip4 d > s1 \[udp c2:40000 > vip:53) WRONG CHECKSUM\]; s1: ip4 d > s1",
+        r"(\d+: s1: ip4 d > s1 \[udp c2:40000 > vip:53)\]; s1: ip4 d > s1 \[udp c2 > vip\]",
+        "a packet too big for its tunnel is cut outside; by BPVS inside",
+        "each piece then is a whole packet outside, which every end of a tunnel takes",
     ),
     Accepted(
         "commands daemon",

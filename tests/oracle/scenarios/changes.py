@@ -92,6 +92,7 @@ def restored(play: Play) -> None:
     play.service("-t V:80", "-s wrr", ("S1:80 -m -w 1", "S2:80 -m -w 2"))
     flows = opened(play, 40000, 6)
     saved = play.vs("-S -n").out
+    play.stats()
     play.vs("-C")
     play.note("nothing is balanced")
     play.choices(flow.ask("PA") for flow in flows)

@@ -58,7 +58,8 @@ def _play(play: Play, scenario: str) -> None:
 for _path in sorted(FOLDER.glob("c*.sh")):
     if _path.stem not in _ELSEWHERE:
         _name = _path.stem.partition("_")[2].replace("_", " ")
-        # Those that list connections: there are to be none.
-        _needs_device = "type dummy" in _path.read_text()
-        _lists = "connection entries" in _path.with_suffix(".out").read_text()
-        add(f"commands {_name}", partial(commands, scenario=_path.stem), alone=_lists, is_replayed=not _needs_device)
+        _text = _path.read_text()
+        _needs_device = "type dummy" in _text
+        # Those that list connections: there are to be none. And those whose daemon refuses servers of the other family.
+        _alone = "connection entries" in _path.with_suffix(".out").read_text() or "--start-daemon" in _text
+        add(f"commands {_name}", partial(commands, scenario=_path.stem), alone=_alone, is_replayed=not _needs_device)
