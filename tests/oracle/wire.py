@@ -8,6 +8,8 @@ import struct
 from collections.abc import Callable
 from functools import cache
 
+from tests.packets.chunks import TYPES as CHUNKS
+
 TCP, UDP, SCTP, ICMP, ICMP6 = 6, 17, 132, 1, 58
 IPIP, IP6, GRE = 4, 41, 47
 _FLAGS = {"F": 1, "S": 2, "R": 4, "P": 8, "A": 16}
@@ -16,23 +18,6 @@ _HEADER_6 = struct.Struct("!IHBB16s16s")
 _DONT_FRAGMENT = 0x4000
 _FRAGMENT = 0x3FFF  # more to come, or not the first
 _NAMES = {TCP: "tcp", UDP: "udp", SCTP: "sctp", ICMP: "icmp", ICMP6: "icmp"}
-CHUNKS = {
-    "DATA": 0,
-    "INIT": 1,
-    "INIT_ACK": 2,
-    "SACK": 3,
-    "HEARTBEAT": 4,
-    "HEARTBEAT_ACK": 5,
-    "ABORT": 6,
-    "SHUTDOWN": 7,
-    "SHUTDOWN_ACK": 8,
-    "ERROR": 9,
-    "COOKIE_ECHO": 10,
-    "COOKIE_ACK": 11,
-    "ECNE": 12,
-    "CWR": 13,
-    "SHUTDOWN_COMPLETE": 14,
-}
 _CHUNK_NAMES = {number: name for name, number in CHUNKS.items()}
 _ERRORS = {(ICMP, kind) for kind in (3, 4, 11, 12)} | {(ICMP6, kind) for kind in (1, 2, 3, 4)}
 Naming = Callable[[str], str]
