@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which built-in alerts there are. A module is imported when a configuration names its alert."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bpvs.mon.core.values import CallAlert
+
+    # Carries out the call; returns a line for the log. Raises BpvsError with a sentence when it could not.
+    Alert = Callable[[CallAlert], Awaitable[str]]
+
+# name -> module with `async def alert(call: CallAlert) -> str`
+ALERTS: dict[str, str] = {}
+
+
+def find(name: str) -> Alert | None:
+    """The built-in alert of that name."""
+    module = ALERTS.get(name)
+    return import_module(module).alert if module else None
