@@ -3,7 +3,7 @@
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
 # libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets;
-# mandoc checks the manual.
+# mandoc checks the manual; Debian's own mon and its clients (tools/mon_real) are Perl.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates
@@ -14,6 +14,7 @@ SETUP_PACKAGES=(
     linux-libc-dev
     mandoc
     nftables
+    perl
     python3
     python3-venv
 )
