@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where everything is: mon(8)'s directories and files as absolute paths, from settings and from what exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bpvs.model.mon import Settings
+
+_BASE, _CONFIG_BASE = "/usr/lib/mon", "/etc/mon"
+_ALERTS, _MONITORS = "/usr/local/lib/mon/alert.d:alert.d", "/usr/local/lib/mon/mon.d:mon.d"
+_STATES = (Path("/var/state/mon"), Path("/var/lib/mon"))
+_LOGS = Path("/var/log/mon")
+_PIDS = (Path("/run/mon"), Path("/run"), Path("/etc"))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Absolute paths. Alerts and monitors are looked for in their directories from left to right."""
+
+    basedir: Path
+    cfbasedir: Path
+    alertdirs: tuple[Path, ...]
+    mondirs: tuple[Path, ...]
+    statedir: Path
+    logdir: Path
+    authfile: Path
+    userfile: Path
+    pidfile: Path | None
+    dtlogfile: Path
+    historicfile: Path | None
+    monerrfile: Path
+
+
+def places(settings: Settings) -> Places:
+    """Relative paths are below basedir (directories), cfbasedir (auth.cf, users) or logdir (logs), as in mon(8)."""
+    basedir = Path(settings.basedir or _BASE).absolute()
+    cfbasedir = Path(settings.cfbasedir or _CONFIG_BASE).absolute()
+    logdir = basedir / (settings.logdir or (_LOGS if _LOGS.is_dir() else "log.d"))
+    return Places(
+        basedir=basedir,
+        cfbasedir=cfbasedir,
+        alertdirs=_path_list(settings.alertdir or _ALERTS, basedir),
+        mondirs=_path_list(settings.mondir or _MONITORS, basedir),
+        statedir=basedir / (settings.statedir or next(filter(Path.is_dir, _STATES), _STATES[-1])),
+        logdir=logdir,
+        authfile=cfbasedir / (settings.authfile or "auth.cf"),
+        userfile=cfbasedir / (settings.userfile or "monusers.cf"),
+        pidfile=_pidfile(settings.pidfile),
+        dtlogfile=logdir / (settings.dtlogfile or "downtime.log"),
+        historicfile=logdir / settings.historicfile if settings.historicfile else None,
+        monerrfile=Path(settings.monerrfile or "/dev/null").absolute(),
+    )
+
+
+def missing_directories(settings: Settings, found: Places) -> list[str]:
+    """A sentence for each directory that somebody named and that is not there."""
+    named: list[tuple[str, Iterable[Path]]] = []
+    if settings.alertdir:
+        named.append(("alertdir", found.alertdirs))
+    if settings.mondir:
+        named.append(("mondir", found.mondirs))
+    if settings.logdir:
+        named.append(("logdir", (found.logdir,)))
+    return [f"{name}: {path} is no directory" for name, paths in named for path in paths if not path.is_dir()]
+
+
+def _path_list(text: str, base: Path) -> tuple[Path, ...]:
+    return tuple(base / part.strip() for part in text.split(":") if part.strip())
+
+
+def _pidfile(text: str | None) -> Path | None:
+    """An empty name means none."""
+    if text is not None:
+        return Path(text).absolute() if text else None
+    return next(filter(Path.is_dir, _PIDS), _PIDS[-1]) / "mon.pid"
