@@ -54,7 +54,8 @@ if TYPE_CHECKING:
         UnknownScheduler,
         VirtualService,
     )
-    from bpvs.model.mark_rule import MarkRule, Network
+    from bpvs.model.mark_rule import MarkRule
+    from bpvs.model.network import Network
 
 __all__ = [
     "FLAG_1",
@@ -107,7 +108,7 @@ __all__ = [
 _HOMES = {
     "Director": "bpvs.director",
     "MarkRule": "bpvs.model.mark_rule",
-    "Network": "bpvs.model.mark_rule",
+    "Network": "bpvs.model.network",
     "Overview": "bpvs.director",
 }
 

@@ -16,8 +16,9 @@ import subprocess
 from dataclasses import dataclass
 
 from bpvs.model import Address
+from bpvs.model.network import Network
 from bpvs.net import namespace, sysctl
-from bpvs.realserver import Agent, Plan, Prefix
+from bpvs.realserver import Agent, Plan
 from bpvs.realserver.instance import PROGRAM_IN, Instance
 from tests.packets.rig import _test_run
 
@@ -96,5 +97,5 @@ class AgentRig:
         for family in ("ipv4", "ipv6"):
             sysctl.write(f"net.{family}.conf.router.forwarding", 1)
         vips = (Address.parse(VIP), Address.parse(VIP6))
-        trusted = tuple(map(Prefix.parse, TRUSTED))
+        trusted = tuple(map(Network.parse, TRUSTED))
         Agent().up(Plan(vips, ("eth0", "router"), GUE_PORT, None, trusted))

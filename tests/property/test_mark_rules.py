@@ -14,7 +14,8 @@ from scapy.layers.l2 import Ether
 from bpvs.director import Director
 from bpvs.director.classifier import read
 from bpvs.model import Address, Family, Method, Protocol, RealServer, ServiceKey
-from bpvs.model.mark_rule import MarkRule, Network
+from bpvs.model.mark_rule import MarkRule
+from bpvs.model.network import Network
 from tests.packets.frames import Flow, Path, Shape
 from tests.packets.rig import SERVERS, Action, Hook, Rig, mac
 

@@ -12,7 +12,9 @@ from typing import TypeVar
 
 from bpvs.cli.status import NOT_LOADED
 from bpvs.cli.style import Style, style_for
-from bpvs.realserver import Agent, Plan, Prefix, Report, parse_vip
+from bpvs.model import InvalidNetwork
+from bpvs.model.network import Network
+from bpvs.realserver import Agent, Plan, Report, parse_vip
 from bpvs.realserver.plan import ANYWHERE, GUE_PORT
 
 T = TypeVar("T")
@@ -127,7 +129,7 @@ def _add_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--tunnel-from",
         action="append",
-        type=_typed(Prefix.parse),
+        type=_typed(Network.parse),
         metavar="PREFIX",
         help="end tunnels from these outer sources only (may be repeated; default: from everybody)",
     )
@@ -137,7 +139,7 @@ def _add_options(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--toa-from",
         action="append",
-        type=_typed(Prefix.parse),
+        type=_typed(Network.parse),
         metavar="PREFIX",
         help="believe TOA from these peers only (may be repeated; default: from everybody)",
     )
@@ -149,7 +151,7 @@ def _typed(parse: Callable[[str], T]) -> Callable[[str], T]:
     def read(text: str) -> T:
         try:
             return parse(text)
-        except ValueError as error:
+        except (ValueError, InvalidNetwork) as error:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return read

@@ -254,7 +254,7 @@ class Director(Operations):
         """
         from bpvs.director import spread
 
-        prefixes = None if tunnel_sources is None else [spread.Prefix.parse(text) for text in tunnel_sources]
+        prefixes = None if tunnel_sources is None else [spread.parse(text) for text in tunnel_sources]
         by_family = {prefix.address.family: prefix for prefix in prefixes or ()}
         if prefixes is not None and len(by_family) < len(prefixes):
             raise DirectorError("tunnel sources: one network of each family at most")

@@ -10,7 +10,8 @@ from bpvs.director.lists import wait_for_packets
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Family, InvalidMarkRule, Protocol
-from bpvs.model.mark_rule import MarkRule, Network
+from bpvs.model.mark_rule import MarkRule
+from bpvs.model.network import Network
 from bpvs.net.links import links
 
 _COUNT_MASK = 0xFFFF

@@ -103,6 +103,12 @@ class InvalidMarkRule(BpvsError):
     text = "no such rule"
 
 
+class InvalidNetwork(BpvsError):
+    """A network is none; the text says what is wrong, and what would be right."""
+
+    text = "no such network"
+
+
 class InvalidSysctl(TableError):
     """A setting does not exist, cannot have that value, or has but one here."""
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from bpvs.model.address import Address, Family
 from bpvs.model.errors import InvalidMarkRule
+from bpvs.model.network import Network
 from bpvs.model.service import Protocol
 from bpvs.model.value import dataclass
 
@@ -14,48 +14,6 @@ MAX_RANGES = 8  # of ports, in one rule
 INTERFACE_LENGTH = 15  # IFNAMSIZ, without the zero at the end
 
 PortRange = tuple[int, int]  # both ends included
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """The addresses whose first `length` bits are those of `address`, which has no others set; InvalidMarkRule."""
-
-    address: Address
-    length: int
-
-    def __post_init__(self) -> None:
-        behind = self.bits - self.length
-        if not 0 <= self.length <= self.bits:
-            raise InvalidMarkRule(f"{self.address}/{self.length}: a length is 0 to {self.bits}")
-        if int.from_bytes(self.address.packed, "big") & ((1 << behind) - 1):
-            raise InvalidMarkRule(f"{self.address}/{self.length} has bits set behind its first {self.length}")
-
-    @classmethod
-    def parse(cls, text: str) -> Network:
-        """Read `10.0.0.0/8` or `fd00::/8`, or an address alone; InvalidMarkRule."""
-        host, slash, digits = text.partition("/")
-        try:
-            address = Address.parse(host)
-        except ValueError as error:
-            raise InvalidMarkRule(f"{text!r} is no network: {error}") from error
-        if not slash:
-            return cls(address, 8 * len(address.packed))
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= 3):
-            raise InvalidMarkRule(f"{text!r} is no network: right would be {host}/{8 * len(address.packed) - 8}")
-        return cls(address, int(digits))
-
-    @property
-    def bits(self) -> int:
-        """Of an address of the family."""
-        return 8 * len(self.address.packed)
-
-    @property
-    def family(self) -> Family:
-        """Of its addresses."""
-        return self.address.family
-
-    def __str__(self) -> str:
-        return str(self.address) if self.length == self.bits else f"{self.address}/{self.length}"
 
 
 @dataclass(frozen=True, slots=True)

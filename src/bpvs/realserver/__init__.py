@@ -17,15 +17,16 @@ from bpvs.kernel import bpffs
 from bpvs.kernel.instance import collect_dead
 from bpvs.kernel.maps import HashMap
 from bpvs.model import DirectorError
+from bpvs.model.network import Network
 from bpvs.net import namespace
 from bpvs.net.links import Link
 from bpvs.realserver import addresses, devices, toa
 from bpvs.realserver.contract import contract
 from bpvs.realserver.instance import Instance, forget_unfinished
-from bpvs.realserver.plan import Plan, Prefix, parse_vip
+from bpvs.realserver.plan import Plan, parse_vip
 from bpvs.realserver.report import Report, report
 
-__all__ = ["Agent", "Plan", "Prefix", "Report", "parse_vip"]
+__all__ = ["Agent", "Plan", "Report", "parse_vip"]
 
 
 class Agent:
@@ -107,7 +108,7 @@ def _undo(instance: Instance) -> None:
     instance.unload()
 
 
-def _fill(trie: HashMap, wanted: Iterable[Prefix]) -> None:
+def _fill(trie: HashMap, wanted: Iterable[Network]) -> None:
     """Make a trie hold exactly these networks; what stays is there all the time."""
     keys = {contract().prefix.pack(length=one.mapped_bits, address=one.address.mapped) for one in wanted}
     for key in keys:

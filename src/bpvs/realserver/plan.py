@@ -6,46 +6,14 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from bpvs.model import Address, Family
+from bpvs.model import Address
 from bpvs.model.address import V4_MAPPED_PREFIX
+from bpvs.model.network import Network
 
 GUE_PORT = 6080  # what ipvsadm's manual uses, and the kernel's documentation of fou
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """A network: its address and the number of leading bits that count."""
-
-    address: Address
-    bits: int
-
-    @classmethod
-    def parse(cls, text: str) -> Prefix:
-        """Read "10.0.0.0/8", "2001:db8::/32" or one address; ValueError with the right form."""
-        try:
-            network = ipaddress.ip_network(text)
-        except ValueError as error:
-            raise ValueError(f"{text!r} is not a network; right would be 10.0.0.0/8 or 2001:db8::/32") from error
-        return cls(Address.parse(str(network.network_address)), network.prefixlen)
-
-    @property
-    def mapped_bits(self) -> int:
-        """The length as the programs count it, who know IPv4 addresses as ::ffff:a.b.c.d."""
-        return self.bits + (0 if self.address.is_ipv6 else 8 * len(V4_MAPPED_PREFIX))
-
-    @classmethod
-    def from_mapped(cls, bits: int, mapped: bytes) -> Prefix:
-        """The reverse of `mapped_bits` and `address.mapped`."""
-        longest = 8 * len(V4_MAPPED_PREFIX)
-        if bits >= longest and mapped.startswith(V4_MAPPED_PREFIX):
-            return cls(Address.from_mapped(Family.IPV4, mapped), bits - longest)
-        return cls(Address(Family.IPV6, mapped), bits)
-
-    def __str__(self) -> str:
-        return f"{self.address}/{self.bits}"
-
-
-ANYWHERE = Prefix(Address.parse("::"), 0)  # for the programs, IPv4 lies in it too
+ANYWHERE = Network(Address.parse("::"), 0)  # for the programs, IPv4 lies in it too
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +28,8 @@ class Plan:
     devices: tuple[str, ...] | None = None
     gue_port: int = GUE_PORT
     cgroup: str | None = None
-    tunnel_from: tuple[Prefix, ...] = (ANYWHERE,)
-    toa_from: tuple[Prefix, ...] = (ANYWHERE,)
+    tunnel_from: tuple[Network, ...] = (ANYWHERE,)
+    toa_from: tuple[Network, ...] = (ANYWHERE,)
 
 
 def parse_vip(text: str) -> Address:

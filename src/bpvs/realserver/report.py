@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from bpvs.kernel import bpffs
 from bpvs.kernel.maps import HashMap
+from bpvs.model.network import Network
 from bpvs.net import tc
 from bpvs.net.links import links
 from bpvs.realserver import addresses, devices, toa
 from bpvs.realserver.contract import contract
 from bpvs.realserver.instance import Instance
-from bpvs.realserver.plan import ANYWHERE, Prefix
+from bpvs.realserver.plan import ANYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ def counters(instance: Instance) -> dict[str, int]:
     return {name.lower(): sums[number][0] for number, name in contract().fates.items()}
 
 
-def prefixes(trie: HashMap) -> list[Prefix]:
+def prefixes(trie: HashMap) -> list[Network]:
     """The networks in one of the two tries."""
     layout = contract().prefix.select("length", "address")
-    return [Prefix.from_mapped(*layout.unpack(key)) for key in trie]
+    return [Network.from_mapped(*layout.unpack(key)) for key in trie]
 
 
 def _warnings(instance: Instance) -> Iterator[str]:

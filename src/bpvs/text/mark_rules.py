@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bpvs.model import Address, Family, InvalidMarkRule, Protocol
-from bpvs.model.mark_rule import MAX_MARK, MarkRule, Network, PortRange
+from bpvs.model.mark_rule import MAX_MARK, MarkRule, PortRange
+from bpvs.model.network import Network
 from bpvs.text.names import PROTOCOL_NAMES
 
 OPTIONS = ("dst", "src", "proto", "dport", "in", "mark")
@@ -14,7 +15,7 @@ _PROTOCOLS = {name: protocol for protocol, name in PROTOCOL_NAMES.items()}
 
 
 def make_rule(fields: Mapping[str, str]) -> MarkRule:
-    """The rule of the options' values by their names; InvalidMarkRule."""
+    """The rule of the options' values by their names; InvalidMarkRule, InvalidNetwork."""
     for name in ("dst", "mark"):
         if name not in fields:
             raise InvalidMarkRule(f"--{name} is missing")
@@ -33,7 +34,7 @@ def make_rule(fields: Mapping[str, str]) -> MarkRule:
 
 
 def parse_rule(words: Sequence[str]) -> MarkRule:
-    """The rule of a line's words; InvalidMarkRule."""
+    """The rule of a line's words; InvalidMarkRule, InvalidNetwork."""
     fields: dict[str, str] = {}
     rest = list(words)
     while rest:

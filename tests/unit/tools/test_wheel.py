@@ -36,11 +36,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment that holds the wheel and nothing else."""
+    """An environment that holds the wheel and nothing else: ipvsadm needs none of the monitor's libraries."""
     environment = tmp_path_factory.mktemp("environment")
     run(sys.executable, "-m", "venv", "--without-pip", str(environment))
     pip = (sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check")
-    run(*pip, "--python", str(environment / "bin/python"), "install", "--quiet", "--no-index", str(wheel))
+    run(*pip, "--python", str(environment / "bin/python"), "install", "--quiet", "--no-deps", str(wheel))
     return environment
 
 
