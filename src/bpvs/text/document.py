@@ -31,9 +31,9 @@ from bpvs.text.names import PROTOCOL_NAMES
 SCHEMA_VERSION = 1  # raised when a field changes its meaning or goes; new fields may come without
 
 Document = dict[str, object]
-_METHODS = {Method.LOCAL: "local"} | {method: option for option, method in METHODS.items()}
-_TYPES = {kind: name for name, kind in TUNNEL_TYPES.items()}
-_CHECKSUMS = {TunnelChecksum.NONE: "none", TunnelChecksum.FULL: "full", TunnelChecksum.REMOTE: "remote"}
+METHOD_WORDS = {Method.LOCAL: "local"} | {method: option for option, method in METHODS.items()}
+TUNNEL_WORDS = {kind: name for name, kind in TUNNEL_TYPES.items()}
+CHECKSUM_WORDS = {TunnelChecksum.NONE: "none", TunnelChecksum.FULL: "full", TunnelChecksum.REMOTE: "remote"}
 
 
 def key_document(key: ServiceKey) -> Document:
@@ -52,7 +52,7 @@ def settings_document(service: VirtualService, servers: Iterable[RealServer], ad
     return {
         **_service(service),
         "local_addresses": [{"address": str(address)} for address in addresses],
-        "servers": [_server(server) for server in servers],
+        "servers": [server_document(server) for server in servers],
     }
 
 
@@ -65,7 +65,7 @@ def service_document(
         "counters": _figures(state.counters),
         "rates": _figures(state.rates),
         "local_addresses": [_local(address, state) for address in addresses],
-        "servers": [{**_server(one), **_use(state.server(one.address, one.port))} for one in servers],
+        "servers": [{**server_document(one), **_use(state.server(one.address, one.port))} for one in servers],
     }
 
 
@@ -132,16 +132,21 @@ def _service(service: VirtualService) -> Document:
     }
 
 
-def _server(server: RealServer) -> Document:
+def server_document(server: RealServer) -> Document:
+    """A server as it was configured; `bpvs.text.undocument` reads it."""
     tunnel = server.tunnel
     return {
         "family": _family(server.address.family.name),
         **_endpoint(server.address, server.port),
-        "method": _METHODS[server.method],
+        "method": METHOD_WORDS[server.method],
         "weight": server.weight,
         "upper_threshold": server.upper,
         "lower_threshold": server.lower,
-        "tunnel": {"type": _TYPES[tunnel.type], "port": tunnel.port or None, "checksum": _CHECKSUMS[tunnel.checksum]}
+        "tunnel": {
+            "type": TUNNEL_WORDS[tunnel.type],
+            "port": tunnel.port or None,
+            "checksum": CHECKSUM_WORDS[tunnel.checksum],
+        }
         if server.method is Method.TUNNEL
         else None,
     }

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     Alert = Callable[[CallAlert], Awaitable[str]]
 
 # name -> module with `async def alert(call: CallAlert) -> str`
-ALERTS: dict[str, str] = {}
+ALERTS = {
+    "lvs.alert": "bpvs.mon.alerts.lvs",
+}
 
 
 def find(name: str) -> Alert | None:

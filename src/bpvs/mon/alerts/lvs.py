@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""lvs.alert: a server that fails leaves its virtual services, and returns when it is well; mon-alerts(7)."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from bpvs.director import Director
+from bpvs.mon.alerts.calling import AlertFailed, taken_apart
+from bpvs.mon.lvs.book import Book
+from bpvs.mon.lvs.choice import parse
+from bpvs.mon.lvs.hosts import Resolver, named
+from bpvs.mon.lvs.rounds import Round
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bpvs.model import Address
+    from bpvs.mon.alerts.calling import Calling
+    from bpvs.mon.core.values import CallAlert
+    from bpvs.mon.lvs.choice import Choice
+    from bpvs.testing import MemoryDirector
+
+# The director and the resolver block, and the book is one: all calls take turns in one thread.
+_thread = ThreadPoolExecutor(1, "lvs.alert")
+_books: dict[str, Book] = {}
+_resolver = Resolver()
+
+
+async def alert(call: CallAlert) -> str:
+    """Changes the table of this network namespace; what it changed, in words. AlertFailed, DirectorError."""
+    return await asyncio.get_running_loop().run_in_executor(_thread, run, call, Director, _resolver)
+
+
+def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], resolver: Resolver) -> str:
+    """The whole alert, blocking."""
+    calling, choice = taken_apart(call), parse(taken_apart(call).own)
+    if not (calling.is_failure or calling.is_up):
+        return f"nothing to do at a call of type {call.kind.value}"
+    failed = () if calling.is_up else failed_hosts(calling)
+    folder = call.environment["MON_STATEDIR"]
+    if folder not in _books:
+        _books[folder] = Book(folder)
+    book = _books[folder]
+    if calling.is_up and not any(str(call.key) in taken.holders for taken in book.taken.values()):
+        return "nothing is out"
+    addresses = _addresses(failed, resolver)
+    try:
+        place = director()
+    except PermissionError as error:
+        raise AlertFailed("lvs.alert changes the table, which only root may: run mon as root") from error
+    return _change(place, book, calling, choice, addresses)
+
+
+def failed_hosts(calling: Calling) -> tuple[str, ...]:
+    """The hosts that the summary names, or the only one of the group; AlertFailed if that leaves it open."""
+    found = named(calling.summary, calling.hosts)
+    if not found and len(calling.hosts) == 1:
+        return calling.hosts
+    if not found:
+        raise AlertFailed(
+            f"nothing changed: the summary {calling.summary!r} names none of the group's hosts "
+            f"({', '.join(calling.hosts) or 'there are none'}); lvs.alert wants a monitor whose first line names those "
+            "that failed, or a group of one host"
+        )
+    return found
+
+
+def _addresses(hosts: tuple[str, ...], resolver: Resolver) -> dict[Address, str]:
+    found = {address: host for host in hosts for address in resolver.addresses(host)}
+    lost = [host for host in hosts if host not in found.values()]
+    if lost:
+        raise AlertFailed(f"nothing changed: {', '.join(lost)} cannot be resolved; write addresses into the hostgroup")
+    return found
+
+
+def _change(
+    director: Director | MemoryDirector,
+    book: Book,
+    calling: Calling,
+    choice: Choice,
+    addresses: dict[Address, str],
+) -> str:
+    """Who is killed in the middle has forgotten nothing: the file says first what may be out, at the end what is."""
+    before, taken = book.taken, dict(book.taken)
+    try:
+        with director.change() as table:
+            turn = Round(table, taken, choice, str(calling.key))
+            turn.bring_back(lambda host: host in calling.hosts and host not in addresses.values())
+            turn.take_out(addresses, calling.epoch, calling.summary)
+            fault = book.save(before | taken) if taken != before else ""
+    except BaseException:
+        book.save(before)
+        raise
+    book.taken = taken
+    if not taken.keys() >= before.keys():
+        fault = book.save(taken)
+    return "; ".join(filter(None, (*turn.notes, *table.remarks, fault))) or "nothing changed"
