@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     # cancellation: when the daemon's timeout cancels it, sockets close.
     Monitor = Callable[[Sequence[str], Sequence[str], Mapping[str, str]], Awaitable[list[HostReport]]]
 
-# name -> module with `async def check(arguments, hosts, environment) -> list[HostReport]`
-MONITORS: dict[str, str] = {}
+# name -> module, or module:function, with `async def check(arguments, hosts, environment) -> list[HostReport]`
+MONITORS: dict[str, str] = {
+    "http.monitor": "bpvs.mon.monitors.http",
+    "https.monitor": "bpvs.mon.monitors.http:check_secure",
+    "tcp.monitor": "bpvs.mon.monitors.tcp",
+}
 
 
 def find(name: str) -> Monitor | None:
     """The built-in monitor of that name."""
-    module = MONITORS.get(name)
-    return import_module(module).check if module else None
+    module, _, function = MONITORS.get(name, "").partition(":")
+    return getattr(import_module(module), function or "check") if module else None

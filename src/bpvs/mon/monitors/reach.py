@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The way to a host: its addresses, and sockets with the source, interface and mark that were asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from bpvs.mon.monitors.verdict import Sick, sick
+
+if TYPE_CHECKING:
+    from bpvs.mon.monitors.options import Common
+    from bpvs.mon.monitors.verdict import Stopwatch
+
+    Target = tuple[socket.AddressFamily, tuple[Any, ...]]  # as getaddrinfo has them: family, socket address
+
+_RESOLVERS = 32  # threads: name servers that are silent hold up as many names
+_FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
+
+
+async def targets(host: str, port: int, options: Common, watch: Stopwatch) -> list[Target]:
+    """Where to connect to, in the order in which it is to be tried; Sick if the name leads nowhere."""
+    literal = _literal(host.strip("[]"))
+    if literal:
+        family, (text, _, *scope) = literal
+        if options.family not in (socket.AF_UNSPEC, family):
+            raise Sick(f"it has no {_FAMILIES[options.family]} address")
+        return [(family, (text, port, *scope))]
+    watch.begin("resolve")
+    ask = asyncio.get_running_loop().run_in_executor
+    try:
+        found = await ask(_threads(), socket.getaddrinfo, host, port, options.family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise sick(error) from None
+    except UnicodeError:
+        raise Sick("name unknown") from None
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def open_socket(
+    family: socket.AddressFamily, kind: socket.SocketKind, options: Common, protocol: int = 0
+) -> socket.socket:
+    """A socket that does not block, on the way that the options ask for; Sick."""
+    try:
+        opened = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
+    except OSError as error:
+        raise sick(error) from None
+    if not (options.interface or options.mark or options.source):
+        return opened
+    try:
+        if options.interface:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode())
+        if options.mark:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, options.mark)
+        if options.source:
+            opened.bind((options.source, 0))
+    except OSError as error:
+        opened.close()
+        raise _refused(error, options) from None
+    return opened
+
+
+def _refused(error: OSError, options: Common) -> Sick:
+    if error.errno == errno.ENODEV:
+        return Sick(f"there is no interface {options.interface}")
+    if error.errno == errno.EPERM:
+        return Sick("--interface and --mark need CAP_NET_RAW and CAP_NET_ADMIN")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return Sick(f"{options.source} is no address of this machine")
+    return sick(error)
+
+
+@lru_cache(maxsize=1 << 16)
+def _literal(host: str) -> tuple[socket.AddressFamily, tuple[Any, ...]] | None:
+    """Family and socket address of an address in digits; None for a name. Asks nobody."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, 0, flags=socket.AI_NUMERICHOST)[0]
+    except (OSError, UnicodeError):
+        return None
+    return family, address
+
+
+@lru_cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_RESOLVERS, "resolve")
