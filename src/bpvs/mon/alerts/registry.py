@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 # name -> module with `async def alert(call: CallAlert) -> str`
 ALERTS = {
+    "exec.alert": "bpvs.mon.alerts.exec",
+    "file.alert": "bpvs.mon.alerts.file",
     "lvs.alert": "bpvs.mon.alerts.lvs",
+    "mail.alert": "bpvs.mon.alerts.mail",
+    "syslog.alert": "bpvs.mon.alerts.syslog",
+    "test.alert": "bpvs.mon.alerts.test",
+    "webhook.alert": "bpvs.mon.alerts.webhook",
 }
 
 
