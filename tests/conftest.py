@@ -6,7 +6,12 @@ from __future__ import annotations
 import os
 import platform
 
+import hypothesis
 import pytest
+
+# A busy machine is no failure: how long an example may take is what pytest's timeout says.
+hypothesis.settings.register_profile("bpvs", deadline=None)
+hypothesis.settings.load_profile("bpvs")
 
 
 def pytest_report_header() -> str:

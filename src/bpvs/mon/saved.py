@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is known of a service, as it goes into the state file `opstatus` and comes back.
+
+mon's own fields stand in its order. Those that only BPVS knows follow them: mon ignores names that it does not know.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bpvs.mon.core.values import PeriodState, ServiceState
+from bpvs.text.mon.escape import decode, encode
+from bpvs.text.mon.state import SERVICE_FIELDS, SavedService
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXTS = frozenset(
+    ("last_summary", "last_failure_summary", "last_failure_detail", "last_detail", "ack_comment", "last_traphost")
+)
+_NOT_NUMBERS = _TEXTS | {"failure_output", "trap_timer", "exitval", "last_check"}
+_NUMBERS = (*(name for name in SERVICE_FIELDS if name not in _NOT_NUMBERS), "flaps", "changed")
+_HOST = "host_failure:"  # before a host's name; the value is since when it fails
+_PERIOD_NAMES = {  # of the file -> of PeriodState
+    "last_alert": "last_alert",
+    "alert_sent": "alert_sent",
+    "1stfailtime": "first_fail_time",
+    "failcount": "fail_count",
+}
+
+
+def saved_of(state: ServiceState) -> SavedService:
+    """What the file keeps of a state: everything but timers and what runs."""
+    fields = {name: str(int(getattr(state, name))) for name in _NUMBERS}
+    fields |= {name: getattr(state, name) for name in _TEXTS}
+    fields["exitval"] = "undef" if state.exitval is None else str(state.exitval)
+    fields["last_check"] = "" if state.last_check is None else str(state.last_check)
+    fields["failure_output"] = decode(state.failure_output or b"")
+    if state.last_output is not None:
+        fields["last_output"] = decode(state.last_output)
+    fields |= {f"{_HOST}{host}": str(since) for host, since in state.host_failures.items()}
+    return SavedService(state.key, fields, {label: _saved_period(one) for label, one in state.periods.items()})
+
+
+def state_of(saved: SavedService) -> ServiceState:
+    """The state that was saved; what is missing, or no number, is as of a service of which nothing is known."""
+    state = ServiceState(saved.key)
+    fields = saved.fields
+    for name in _NUMBERS:
+        setattr(state, name, _number(fields.get(name, ""), getattr(state, name)))
+    for name in _TEXTS:
+        setattr(state, name, fields.get(name, ""))
+    state.exitval = _number_or_none(fields.get("exitval", ""))
+    state.last_check = _number_or_none(fields.get("last_check", ""))
+    state.failure_output = encode(fields["failure_output"]) if fields.get("failure_output") else None
+    state.last_output = encode(fields["last_output"]) if "last_output" in fields else None
+    state.host_failures = {
+        name.removeprefix(_HOST): _number(since, 0) for name, since in fields.items() if name.startswith(_HOST)
+    }
+    state.periods = {label: _period_of(values) for label, values in saved.periods.items()}
+    return state
+
+
+def _saved_period(period: PeriodState) -> dict[str, str]:
+    return {name: str(getattr(period, attribute)) for name, attribute in _PERIOD_NAMES.items()}
+
+
+def _period_of(values: Mapping[str, str]) -> PeriodState:
+    return PeriodState(**{attribute: _number(values.get(name, ""), 0) for name, attribute in _PERIOD_NAMES.items()})
+
+
+def _number(text: str, otherwise: int) -> int:
+    number = _number_or_none(text)
+    return otherwise if number is None else number
+
+
+def _number_or_none(text: str) -> int | None:
+    """mon writes whole numbers, or nothing, or `undef`; the name of a status where somebody has set one."""
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
