@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from bpvs.model.mon import AlertKind, Key
 
+NO_SUMMARY = "(NO SUMMARY)"  # of a failure whose first line is blank
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -81,7 +83,8 @@ class StopMonitor:
 class CallAlert:
     """Effect: call an alert script. `arguments` follow argv[0] in mon's order: `-s -g -h -t`, a flag, its own.
 
-    Calls of one service are carried out one after the other, in the order in which they came.
+    `script` is the name as configured. Calls of one service are carried out one after the other, in the order in which
+    they came.
     """
 
     key: Key
@@ -124,6 +127,15 @@ class History:
     summary: str
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failing result, for `list failurehist`."""
+
+    key: Key
+    epoch: int
+    summary: str
+
+
 Effect = StartMonitor | StopMonitor | CallAlert | Log | Downtime | History
 
 
@@ -136,6 +148,13 @@ class PeriodState:
     first_fail_time: int = 0  # alertafter: start of the window (`1stfailtime`)
     fail_count: int = 0  # alertafter: failures in it (`failcount`)
     up_sent: int = 0  # upalerts since the last alert (no_comp_alerts)
+    alerted: float | None = None  # Moment.clock of last_alert
+    window: float | None = None  # Moment.clock of first_fail_time
+
+    def clear(self) -> None:
+        """Forget what was sent and what was counted, but not whether an upalert was (no_comp_alerts)."""
+        self.last_alert = self.alert_sent = self.first_fail_time = self.fail_count = 0
+        self.alerted = self.window = None
 
 
 @dataclass(slots=True)
@@ -169,9 +188,8 @@ class ServiceState:
     depend_status: bool | None = None
     is_running: bool = False
     is_disabled: bool = False
-    due: float | None = None  # Moment.clock at which the monitor is to start
-    trap_due: float | None = None  # when the heartbeat is missed
-    clear_due: float | None = None  # when trapduration ends
+    failing_since: float | None = None  # Moment.clock of first_failure
+    trap_intended: Key | None = None  # of the last trap, if it was sent to a service that is not there
     interval: float | None = None  # in force; None: the configured one
     flaps: int = 0  # changes between ok and fail since the daemon began
     changed: int = 0  # epoch of the last such change

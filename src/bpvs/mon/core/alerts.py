@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who is told of a case: the checks on the service, then on each of its periods, then the calls; mon(8)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bpvs.model.mon import AlertKind, Behaviour
+from bpvs.mon.core.calls import alert_arguments, alert_environment, text_of
+from bpvs.mon.core.depend import expression_of
+from bpvs.mon.core.judge import FAILURES, first_line, record, verdict
+from bpvs.mon.core.values import NO_SUMMARY, CallAlert, History, Log
+
+if TYPE_CHECKING:
+    from bpvs.model.mon import AlertLine, Period, Service
+    from bpvs.mon.core.judge import Case
+    from bpvs.mon.core.values import Effect
+    from bpvs.mon.core.world import World
+
+# Lines of the file by what is to be told: failures of every kind are told by `alert` lines.
+LINES = {kind: AlertKind.FAILURE if kind in FAILURES else kind for kind in AlertKind}
+WORDS = {
+    AlertKind.FAILURE: "alert",
+    AlertKind.UP: "upalert",
+    AlertKind.STARTUP: "startupalert",
+    AlertKind.ACK: "ackalert",
+    AlertKind.DISABLE: "disablealert",
+    AlertKind.TRAP: "trapalert",
+    AlertKind.TRAP_TIMEOUT: "traptimeoutalert",
+    AlertKind.TEST: "testalert",
+}
+_HEEDLESS_OF_DEPENDENCIES = frozenset({AlertKind.UP, AlertKind.STARTUP})
+_HEEDLESS_OF_ACK = frozenset({AlertKind.UP, AlertKind.ACK, AlertKind.DISABLE})
+
+
+class Alerts:
+    """Makes a case into calls of scripts, and remembers in the state what was called."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def tell(self, case: Case, stdin: bytes) -> list[Effect]:
+        """All calls that this case is worth; `stdin` is what the scripts read."""
+        service = self._world.config.services[case.state.key]
+        if self._world.stopped_since is not None:
+            return [_note(case, "the scheduler is stopped", "notice")]
+        effects = self.redistribute(case, stdin)
+        if self._disabled(case):
+            return [*effects, _note(case, "it is disabled", "notice")]
+        if _dependency_fails(service, case):
+            return [*effects, _note(case, "a service that it depends on fails")]
+        if case.kind in FAILURES and service.unack_summary and _another_summary(case):
+            _unack(case)
+        if case.state.ack and case.kind not in _HEEDLESS_OF_ACK:
+            return [*effects, _note(case, "the failure is acknowledged")]
+        for period in service.periods:
+            effects += self._tell_period(period, case, stdin)
+        return effects
+
+    def redistribute(self, case: Case, stdin: bytes) -> list[Effect]:
+        """The call of the service's `redistribute` script, which hears of every result and counts for nothing."""
+        line = self._world.config.services[case.state.key].redistribute
+        if line is None or self._world.stopped_since is not None:
+            return []
+        if self._world.scripts.alert(line.script) is None:
+            return [_missing(line, case)]
+        return [self._call(line, case, stdin)]
+
+    def test(self, period: Period, case: Case, stdin: bytes) -> list[Effect]:
+        """Calls of the scripts of one period, whatever any check says. Nothing is remembered."""
+        calls: list[Effect] = []
+        told = replace(case, kind=AlertKind.TEST) if case.kind is AlertKind.FAILURE else case
+        for line in _lines(period, case):
+            path = self._world.scripts.alert(line.script)
+            calls += [_missing(line, case)] if path is None else [_calling(line, told, path, stdin)]
+            if path is not None:
+                calls.append(self._call(line, told, stdin))
+        return calls
+
+    def _disabled(self, case: Case) -> bool:
+        state = case.state
+        return case.kind is not AlertKind.DISABLE and (state.is_disabled or self._world.group_disabled(state.key.group))
+
+    def _tell_period(self, period: Period, case: Case, stdin: bytes) -> list[Effect]:
+        lines = _lines(period, case)
+        if not lines:
+            return []
+        memory = case.state.periods[period.key]
+        reason = verdict(period, memory, case)
+        if reason:
+            return [_note(case, f"period {period.key!r}: {reason}")]
+        effects: list[Effect] = []
+        called = False
+        for line in lines:
+            path = self._world.scripts.alert(line.script)
+            if path is None:
+                effects.append(_missing(line, case))
+                continue
+            called = True
+            case.state.alert_count += 1
+            effects += [_calling(line, case, path, stdin), self._remember(line, case, path, stdin)]
+            effects.append(self._call(line, case, stdin))
+        if called:
+            record(memory, case.kind, case.now)
+        return effects
+
+    def _remember(self, line: AlertLine, case: Case, path: str, stdin: bytes) -> History:
+        entry = History(case.kind, case.state.key, int(case.now.epoch), path, line.arguments, summary_of(stdin))
+        self._world.alert_history.append(entry)
+        return entry
+
+    def _call(self, line: AlertLine, case: Case, stdin: bytes) -> CallAlert:
+        key = case.state.key
+        hosts = self._world.enabled_hosts(key.group)
+        return CallAlert(
+            key,
+            case.kind,
+            line.script,
+            alert_arguments(key, hosts, case.now, case.kind, line.arguments),
+            alert_environment(self._world.config.settings, self._world.config.services[key], case),
+            stdin,
+        )
+
+
+def summary_of(output: bytes) -> str:
+    """The first line, or what stands for one that says nothing."""
+    line = text_of(first_line(output))
+    return line if line.strip() else NO_SUMMARY
+
+
+def _lines(period: Period, case: Case) -> list[AlertLine]:
+    lines = period.lines.get(LINES[case.kind], ())
+    return [line for line in lines if line.exits is None or case.status in line.exits]
+
+
+def _dependency_fails(service: Service, case: Case) -> bool:
+    if case.kind in _HEEDLESS_OF_DEPENDENCIES or expression_of(service, Behaviour.ALERT) is None:
+        return False
+    return not case.state.depend_status
+
+
+def _another_summary(case: Case) -> bool:
+    before = case.state.failure_output
+    return before is not None and first_line(before).split() != first_line(case.output).split()
+
+
+def _unack(case: Case) -> None:
+    """The failure is another one than people know of: it begins anew for them."""
+    state = case.state
+    state.ack, state.ack_comment, state.consec_failures = 0, "", 1
+    for memory in state.periods.values():
+        memory.clear()
+
+
+def _note(case: Case, reason: str, level: str = "debug") -> Log:
+    key = case.state.key
+    return Log(level, f"no {WORDS[case.kind]} for {key.group}/{key.service}: {reason}")
+
+
+def _missing(line: AlertLine, case: Case) -> Log:
+    key = case.state.key
+    return Log(
+        "err", f"no {WORDS[case.kind]} for {key.group}/{key.service}: there is no script {line.script!r} in alertdir"
+    )
+
+
+def _calling(line: AlertLine, case: Case, path: str, stdin: bytes) -> Log:
+    key = case.state.key
+    words = ",".join((path, *line.arguments))
+    return Log(
+        "alert", f"calling {WORDS[case.kind]} {line.script} for {key.group}/{key.service} ({words}) {summary_of(stdin)}"
+    )

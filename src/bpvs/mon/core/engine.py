@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine: one configuration, the state of every service, and what is to be done at each event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bpvs.model.mon import AlertKind, Behaviour, Key, RepeatMode, Status
+from bpvs.mon.core import results
+from bpvs.mon.core.alerts import Alerts
+from bpvs.mon.core.depend import Dependencies, EndlessDependency
+from bpvs.mon.core.errors import NotFailing, UnknownName
+from bpvs.mon.core.judge import Case
+from bpvs.mon.core.launcher import Launcher
+from bpvs.mon.core.restore import adopt
+from bpvs.mon.core.schedule import Schedule, Timer
+from bpvs.mon.core.values import Downtime, Failure, Log, StopMonitor
+from bpvs.mon.core.world import FAILING, World, starred
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from random import Random
+
+    from bpvs.model.mon import Config
+    from bpvs.mon.core.results import Result
+    from bpvs.mon.core.values import Effect, Moment, Outcome, ServiceState, Trap
+    from bpvs.mon.core.world import Scripts
+
+_STOPPED = "stopped"
+
+
+class Engine(World):
+    """The world, and what happens in it.
+
+    Every method that takes a moment returns the effects, in order, unless its docstring says otherwise. Nothing here
+    blocks, reads a clock or raises for bad luck. Methods that take names raise UnknownName when there is no such group,
+    service or period. After each event `next_due` may have changed.
+    """
+
+    def __init__(
+        self, config: Config, random: Random, now: Moment, *, known_scripts: Scripts, stopped: bool = False
+    ) -> None:
+        super().__init__(config, known_scripts)
+        self._random = random
+        self._schedule = Schedule(random)
+        self._build(now)
+        if stopped:
+            self.stop(now)
+
+    def _build(self, now: Moment) -> None:
+        """What follows from the configuration and the states."""
+        self._dependencies = Dependencies(self)
+        self._alerts = Alerts(self)
+        self._launcher = Launcher(self, self._dependencies, self._schedule)
+        self._launcher.plan_all(now)
+        for key, service in self.config.services.items():
+            if service.trap_timeout:
+                self._schedule.set(Timer.HEARTBEAT, key, self._schedule.time(now) + service.trap_timeout)
+
+    # Time and results
+
+    def start(self, now: Moment) -> list[Effect]:
+        """Startup alerts."""
+        effects: list[Effect] = []
+        for state in self.states.values():
+            effects += self._alerts.tell(Case(AlertKind.STARTUP, state, 0, b"", now), b"")
+        return effects
+
+    def next_due(self) -> float | None:
+        """`Moment.clock` at which `tick` has something to do, perhaps in the past; None: only an event changes that."""
+        return self._launcher.next_due()
+
+    def tick(self, now: Moment) -> list[Effect]:
+        """Whatever is due by now: monitors to start, heartbeats missed, trap durations over."""
+        if self.stopped_since is not None:
+            return []
+        self._launcher.look_at_calendars(now)
+        if self._schedule.frozen:
+            return []
+        effects: list[Effect] = []
+        for timer, key, due in self._schedule.pop(now):
+            match timer:
+                case Timer.MONITOR:
+                    self._launcher.enqueue(key, due)
+                case Timer.HEARTBEAT:
+                    effects += self._heartbeat_missed(key, now)
+                case Timer.CLEAR:
+                    effects += self._process(key, results.of_expiry(self.states[key]), now)
+                case Timer.RECOVERED:
+                    self._remember_recovery(key, now)
+        return effects + self._launcher.launch(now)
+
+    def finished(self, key: Key, outcome: Outcome, now: Moment) -> list[Effect]:
+        """A monitor's result. One that nobody waits for (its service is gone) changes nothing."""
+        state = self.states.get(key)
+        if state is None or not state.is_running:
+            return []
+        self._launcher.ended(key)
+        state.duration = round(outcome.duration)
+        effects = self._process(key, results.of_monitor(outcome), now)
+        if self._switch_interval(state, failed=outcome.status != 0):
+            self._launcher.wait_anew(key, now)
+        else:
+            self._launcher.plan_next(key, now)
+        return effects
+
+    def trap(self, trap: Trap, now: Moment) -> list[Effect]:
+        """A trap that was authorised and whose key exists."""
+        service, state = self.service(trap.key), self.states[trap.key]
+        state.last_trap, state.last_traphost, state.trap_intended = int(now.epoch), trap.sender, trap.intended
+        time = self._schedule.time(now)
+        if service.trap_timeout:
+            self._schedule.set(Timer.HEARTBEAT, trap.key, time + service.trap_timeout)
+        effects = self._process(trap.key, results.of_trap(trap), now)
+        if service.trap_duration and trap.status:
+            self._schedule.set(Timer.CLEAR, trap.key, time + service.trap_duration)
+        return effects
+
+    def _heartbeat_missed(self, key: Key, now: Moment) -> list[Effect]:
+        patience = self.config.services[key].trap_timeout or 0
+        self._schedule.set(Timer.HEARTBEAT, key, self._schedule.time(now) + patience)
+        return self._process(key, results.of_silence(patience, now), now)
+
+    def _process(self, key: Key, result: Result, now: Moment) -> list[Effect]:
+        """One result of any origin, in mon's order: it is noted, people are told, and only then it is the last one."""
+        state = self.states[key]
+        self._schedule.cancel(Timer.CLEAR, key)
+        was_failing = state.op_status in FAILING
+        state.exitval = result.status
+        effects = self._evaluate_dependency(key, now)
+        if result.status:
+            effects += self._failure(state, result, now)
+        else:
+            effects += self._success(state, result, now)
+        state.last_output = result.output
+        if was_failing != (state.op_status in FAILING):
+            self._launcher.dependencies_changed()
+        return effects
+
+    def _failure(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
+        key, epoch = state.key, int(now.epoch)
+        results.note_failure(state, result, now)
+        self.failure_history.append(Failure(key, epoch, result.summary))
+        recovered = results.compare_hosts(state, result, self._hosts(key), now)
+        case = Case(result.kind, state, result.status, result.output, now, tuple(state.host_failures), recovered)
+        effects: list[Effect] = [Log("crit", f"failure for {key.group} {key.service} {epoch} {result.summary}")]
+        effects += self._alerts.tell(case, result.output)
+        state.failure_output = result.output
+        return effects
+
+    def _success(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
+        key = state.key
+        effects: list[Effect] = []
+        was_failing = state.op_status in FAILING
+        if was_failing:
+            effects.append(self._downtime(state, now))
+        results.note_success(state, now)
+        recovered = results.compare_hosts(state, result, self._hosts(key), now)
+        case = Case(AlertKind.UP, state, 0, result.output, now, (), recovered)
+        if was_failing:
+            effects += self._alerts.tell(case, state.failure_output or b"")
+        else:
+            effects += self._alerts.redistribute(case, state.last_output or b"")
+        results.end_outage(state, result, now, self._strict_periods(key))
+        if was_failing:
+            self._dependencies.note_recovery(key, now)
+            self._remember_recovery(key, now)
+        return effects
+
+    def _hosts(self, key: Key) -> tuple[str, ...]:
+        return self.config.hostgroups[key.group].hosts
+
+    def _strict_periods(self, key: Key) -> frozenset[str]:
+        periods = self.config.services[key].periods
+        return frozenset(one.key for one in periods if one.every and one.every.mode is RepeatMode.STRICT)
+
+    def _downtime(self, state: ServiceState, now: Moment) -> Downtime:
+        ended, began = int(now.epoch), state.first_failure
+        interval = int(self.interval_of(state.key) or 0)
+        return Downtime(state.key, ended, began, max(0, ended - began), interval, state.last_summary)
+
+    def _evaluate_dependency(self, key: Key, now: Moment) -> list[Effect]:
+        """Whether alerts are let through; what cannot be evaluated leaves it as it was."""
+        state = self.states[key]
+        try:
+            holds = self._dependencies.holds(key, Behaviour.ALERT, now)
+        except EndlessDependency as error:
+            return [Log("err", str(error))]
+        if holds is not None:
+            state.depend_status = holds
+        return []
+
+    def _remember_recovery(self, key: Key, now: Moment) -> None:
+        """Look at those who rely on this service when a dep_memory forgets that it failed."""
+        self._launcher.dependencies_changed()
+        seconds = self._dependencies.seconds_remembered(key, now)
+        if seconds is not None:
+            self._schedule.set(Timer.RECOVERED, key, self._schedule.time(now) + seconds)
+
+    def _switch_interval(self, state: ServiceState, *, failed: bool) -> bool:
+        """Whether failure_interval begins or ends with this result."""
+        other = self.config.services[state.key].failure_interval
+        if not other or failed == (state.interval == other):
+            return False
+        state.interval = other if failed else None
+        return True
+
+    # What clients command
+
+    def ack(self, key: Key, user: str, comment: str, now: Moment) -> list[Effect]:
+        """Somebody looks after a failure: no more alerts of it. NotFailing if there is none."""
+        self.service(key)
+        state = self.states[key]
+        if state.op_status not in FAILING:
+            raise NotFailing
+        state.ack, state.ack_comment = int(now.epoch), f"{user}: {comment}"
+        stdin = state.ack_comment.encode("utf-8", "surrogateescape")
+        return self._alerts.tell(Case(AlertKind.ACK, state, 0, stdin, now), stdin)
+
+    def disable_watch(self, group: str) -> None:
+        """Suppress the alerts of a group."""
+        self._require_group(group)
+        self.disabled_watches.add(group)
+
+    def enable_watch(self, group: str) -> None:
+        """Let the alerts of a group through again."""
+        self._require_group(group)
+        self.disabled_watches.discard(group)
+
+    def _require_group(self, group: str) -> None:
+        if not self.watched(group):
+            raise UnknownName(f'unknown watch "{group}"')
+
+    def disable_service(self, key: Key, user: str, now: Moment) -> list[Effect]:
+        """Suppress the alerts of a service, and tell that by its disablealerts."""
+        self.service(key)
+        state = self.states[key]
+        if state.is_disabled:
+            return []
+        state.is_disabled = True
+        stdin = user.encode("utf-8", "surrogateescape")
+        return self._alerts.tell(Case(AlertKind.DISABLE, state, 0, stdin, now), stdin)
+
+    def enable_service(self, key: Key) -> None:
+        """Let the alerts of a service through again."""
+        self.service(key)
+        self.states[key].is_disabled = False
+
+    def disable_hosts(self, hosts: Iterable[str]) -> list[str]:
+        """Take hosts out of every group; returns those that no group has.
+
+        A watch whose only host is taken out is disabled with it.
+        """
+        unknown = []
+        for host in hosts:
+            groups = self._groups_of(host)
+            if not groups:
+                unknown.append(host)
+            self.disabled_hosts |= {(group, host) for group in groups}
+            self.disabled_watches |= self._watches_of_only(host, groups)
+        return unknown
+
+    def enable_hosts(self, hosts: Iterable[str]) -> None:
+        """Put hosts back into every group, and enable the watches of which they are the only host."""
+        for host in hosts:
+            groups = self._groups_of(host)
+            self.disabled_hosts -= {(group, host) for group in groups}
+            self.disabled_watches -= self._watches_of_only(host, groups)
+
+    def _groups_of(self, host: str) -> list[str]:
+        return [group.name for group in self.config.hostgroups.values() if host in group.hosts]
+
+    def _watches_of_only(self, host: str, groups: list[str]) -> set[str]:
+        return {group for group in groups if self.config.hostgroups[group].hosts == (host,) and self.watched(group)}
+
+    def test_monitor(self, key: Key, now: Moment) -> None:
+        """Due at the next tick, or once more when the run that goes on is over; later runs are planned from there."""
+        self.service(key)
+        self._launcher.run_now(key, now)
+
+    def test_alert(self, kind: AlertKind, key: Key, status: int, period: str, now: Moment) -> list[Effect]:
+        """Calls of one period's scripts of a kind, with a result that never was."""
+        chosen = self.period(key, period)
+        text = b"test\ntest detail\n"
+        return self._alerts.test(chosen, Case(kind, self.states[key], status, text, now), text)
+
+    def clear_timers(self, key: Key, now: Moment) -> None:
+        """Forget what was counted and told, and wait whole intervals again."""
+        service, state = self.service(key), self.states[key]
+        state.consec_failures = 0
+        for memory in state.periods.values():
+            memory.clear()
+        if service.trap_timeout:
+            self._schedule.set(Timer.HEARTBEAT, key, self._schedule.time(now) + service.trap_timeout)
+        self._launcher.wait_anew(key, now)
+
+    def set_status(self, key: Key, status: Status, now: Moment) -> None:
+        """A status by decree; nobody is told."""
+        self.service(key)
+        results.turn(self.states[key], status, now)
+        self._launcher.dependencies_changed()
+
+    def stop(self, now: Moment) -> None:
+        """No monitor is started, no timer goes on, no alert is sent, until `resume`."""
+        if self.stopped_since is None:
+            self.stopped_since = int(now.epoch)
+            self._schedule.freeze(_STOPPED, now)
+
+    def resume(self, now: Moment) -> None:
+        """Go on where `stop` stopped."""
+        self.stopped_since = None
+        self._schedule.thaw(_STOPPED, now)
+
+    # Another configuration, an earlier state
+
+    def reset(
+        self,
+        config: Config,
+        now: Moment,
+        *,
+        keep: bool,
+        stopped: bool = False,
+        known_scripts: Scripts | None = None,
+    ) -> list[Effect]:
+        """Another configuration, which has been found good; `keep`: state of what is in both stays.
+
+        Disabled hosts and watches, the histories and a stopped scheduler stay anyway.
+        """
+        effects: list[Effect] = [StopMonitor(key) for key, state in self.states.items() if state.is_running]
+        before = self.states
+        disabled = self.disabled_hosts | starred(config)
+        watches, since = self.disabled_watches, self.stopped_since
+        failures, alerts = self.failure_history, self.alert_history
+        super().__init__(config, known_scripts or self.scripts)
+        self.disabled_hosts = {(name, host) for name, host in disabled if host in self._members(name)}
+        self.disabled_watches = {group for group in watches if self.watched(group)}
+        self.failure_history.extend(failures)
+        self.alert_history.extend(alerts)
+        self._schedule = Schedule(self._random)
+        self._build(now)
+        if keep:
+            self.restore(before.values(), now)
+        if stopped or since is not None:
+            self.stop(now)
+            self.stopped_since = since or self.stopped_since
+        if config.settings.startupalerts_on_reset:
+            effects += self.start(now)
+        return effects
+
+    def restore(self, states: Iterable[ServiceState], now: Moment) -> list[Key]:
+        """Go on from an earlier state, of another run of the daemon or another configuration; returns unknown services.
+
+        Outages, acknowledgements and what was told of them go on; no alert is sent for what was told before. A monitor
+        whose interval has not passed since its last run waits for the rest of it.
+        """
+        unknown = []
+        for old in states:
+            if old.key not in self.states:
+                unknown.append(old.key)
+                continue
+            state = adopt(old, self.states[old.key], now)
+            self.states[old.key] = state
+            if state.op_status in FAILING:
+                self._switch_interval(state, failed=True)
+            self._launcher.plan_restored(old.key, now)
+        return unknown
+
+    def _members(self, group: str) -> tuple[str, ...]:
+        return self.config.hostgroups[group].hosts if group in self.config.hostgroups else ()
+
+    # Queries
+
+    def timer(self, key: Key, now: Moment) -> int:
+        """Seconds until the monitor is due, 0 if it is due or running, or if no monitor is ever due."""
+        return self._remaining(Timer.MONITOR, key, now)
+
+    def trap_timer(self, key: Key, now: Moment) -> int:
+        """Seconds until a trap is missed, 0 if none is expected."""
+        return self._remaining(Timer.HEARTBEAT, key, now)
+
+    def _remaining(self, timer: Timer, key: Key, now: Moment) -> int:
+        self.service(key)
+        due = self._schedule.due(timer, key)
+        return 0 if due is None else max(0, round(due - self._schedule.time(now)))
+
+    def running(self) -> list[Key]:
+        """The services whose monitor runs now, in the file's order."""
+        return [key for key, state in self.states.items() if state.is_running]
+
+    def why_not_started(self, key: Key, now: Moment) -> str | None:
+        """What keeps the monitor of this service from being started; None: nothing but that it is not due yet."""
+        self.service(key)
+        if self.stopped_since is not None:
+            return "the scheduler is stopped"
+        return self._launcher.obstacle(key, now)

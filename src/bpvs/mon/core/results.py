@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What one result, of a monitor or a trap, makes of the state of a service."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bpvs.model.mon import AlertKind, Status
+from bpvs.mon.core.alerts import summary_of
+from bpvs.mon.core.calls import text_of
+from bpvs.mon.core.world import FAILING, named_hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bpvs.mon.core.values import Moment, Outcome, ServiceState, Trap
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A result: `kind` is what a failure is told as; `output` is what an alert reads."""
+
+    kind: AlertKind
+    status: int
+    output: bytes
+    summary: str
+    detail: str
+
+
+def of_monitor(outcome: Outcome) -> Result:
+    """The result that a monitor printed: its first line is the summary, the rest the detail."""
+    summary, _, detail = text_of(outcome.output).partition("\n")
+    if outcome.status:
+        summary = summary_of(outcome.output)
+    return Result(AlertKind.FAILURE, outcome.status, outcome.output, summary, detail)
+
+
+def of_trap(trap: Trap) -> Result:
+    """The result that a trap tells."""
+    output = f"{trap.summary}\n\n{trap.detail}".encode("utf-8", "surrogateescape")
+    summary = summary_of(output) if trap.status else trap.summary
+    return Result(AlertKind.TRAP, trap.status, output, summary, trap.detail)
+
+
+def of_silence(seconds: float, now: Moment) -> Result:
+    """The failure that no trap came for so long."""
+    detail = f"trap timeout after {seconds:g}s at {time.strftime('%a %b %e %H:%M:%S %Y', now.local)}\n"
+    return Result(AlertKind.TRAP_TIMEOUT, 1, f"trap timeout\n{detail}".encode(), "trap timeout", detail)
+
+
+def of_expiry(state: ServiceState) -> Result:
+    """The success that is taken for granted when trapduration is over; what was said last stays."""
+    return Result(AlertKind.TRAP, 0, state.last_output or b"", state.last_summary, state.last_detail)
+
+
+def note_failure(state: ServiceState, result: Result, now: Moment) -> None:
+    """What is known of a failure before anybody is told."""
+    epoch = int(now.epoch)
+    if state.op_status not in FAILING:
+        state.first_failure, state.failing_since = epoch, now.clock
+    state.failure_count += 1
+    state.consec_failures += 1
+    state.last_failure = state.last_failure_time = epoch
+    state.last_summary = state.last_failure_summary = result.summary
+    state.last_detail = state.last_failure_detail = result.detail
+    turn(state, Status.FAIL, now)
+
+
+def note_success(state: ServiceState, now: Moment) -> None:
+    """What is known of a success before anybody is told: the outage is still there to tell of."""
+    turn(state, Status.OK, now)
+
+
+def end_outage(state: ServiceState, result: Result, now: Moment, strict: Iterable[str]) -> None:
+    """A success has been told: forget the outage, except the alert clocks of the periods named in `strict`."""
+    state.ack, state.ack_comment = 0, ""
+    state.first_failure = state.last_failure = state.consec_failures = 0
+    state.failing_since = state.failure_output = None
+    for name, memory in state.periods.items():
+        last = (memory.last_alert, memory.alerted)
+        memory.clear()
+        if name in strict:
+            memory.last_alert, memory.alerted = last
+    state.last_success = int(now.epoch)
+    state.last_summary, state.last_detail = result.summary, result.detail
+
+
+def turn(state: ServiceState, status: Status, now: Moment) -> None:
+    """Another operational status; counts a flap when well becomes failing, or failing well."""
+    if (state.op_status in FAILING) != (status in FAILING) and state.op_status != Status.UNTESTED:
+        state.flaps += 1
+    if state.op_status == Status.UNTESTED or (state.op_status in FAILING) != (status in FAILING):
+        state.changed = int(now.epoch)
+    state.last_op_status, state.op_status = state.op_status, status
+
+
+def compare_hosts(state: ServiceState, result: Result, hosts: tuple[str, ...], now: Moment) -> tuple[str, ...]:
+    """Remember which of `hosts` the result names as failing, and since when; those that it names no more."""
+    failing = named_hosts(result.summary, hosts) if result.status else ()
+    recovered = tuple(host for host in state.host_failures if host not in failing)
+    state.host_failures = {host: state.host_failures.get(host, int(now.epoch)) for host in failing}
+    return recovered
