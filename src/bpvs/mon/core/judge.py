@@ -76,8 +76,6 @@ def record(memory: PeriodState, kind: AlertKind, now: Moment) -> None:
     """Remember that a round of scripts was called. Startup and disable alerts tell of no outage and do not count."""
     if kind is AlertKind.UP:
         memory.up_sent += 1
-        memory.alert_sent = memory.last_alert = 0
-        memory.alerted = None
     elif kind in FAILURES or kind is AlertKind.ACK:
         memory.up_sent = 0
         memory.alert_sent += 1
