@@ -65,9 +65,10 @@ def test_the_source_address() -> None:
 
     def serve(connection: socket.socket) -> None:
         seen.append(connection.getpeername()[0])
+        connection.sendall(b"seen")
 
     with serving(serve, "0.0.0.0") as port:
-        (report,) = check("tcp.monitor", f"-p {port} --source 127.0.0.77")
+        (report,) = check("tcp.monitor", f"-p {port} --source 127.0.0.77 --expect seen")
         (foreign,) = check("tcp.monitor", f"-p {port} --source 192.0.2.1")
         (other,) = check("tcp.monitor", f"-p {port} --source ::1")
     assert (report.is_ok, seen) == (True, ["127.0.0.77"])

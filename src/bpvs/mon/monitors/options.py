@@ -43,18 +43,26 @@ def flag(names: str, *, default: bool = False) -> Any:
     return field(default=default, metadata={"spelling": _Spelling(tuple(names.split()), None, False)})
 
 
-def positive(text: str) -> int:
-    """A whole number from 1."""
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text)):
-        raise ValueError(f"{text!r} is no whole number from 1")
+def whole(text: str) -> int:
+    """A whole number, 0 too."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{text!r} is no whole number")
     return int(text)
 
 
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    number = whole(text)
+    if not number:
+        raise ValueError("0 is too few: from 1")
+    return number
+
+
 def seconds(text: str) -> float:
-    """A time in seconds, `5` or `0.5`."""
+    """A time, `5` or `0.5`, in seconds where an option does not say otherwise."""
     whole, _, fraction = text.partition(".")
     if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(text) < 10 and float(text)):
-        raise ValueError(f"{text!r} is no number of seconds: right would be 5 or 0.5")
+        raise ValueError(f"{text!r} is no time: right would be 5 or 0.5")
     return float(text)
 
 

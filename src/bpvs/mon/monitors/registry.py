@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 # name -> module, or module:function, with `async def check(arguments, hosts, environment) -> list[HostReport]`
 MONITORS: dict[str, str] = {
+    "fping.monitor": "bpvs.mon.monitors.ping:check_fping",
     "http.monitor": "bpvs.mon.monitors.http",
     "https.monitor": "bpvs.mon.monitors.http:check_secure",
+    "ping.monitor": "bpvs.mon.monitors.ping",
     "tcp.monitor": "bpvs.mon.monitors.tcp",
+    "udp.monitor": "bpvs.mon.monitors.udp",
 }
 
 
