@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum limits {
-	ABI_VERSION = 3,
+	ABI_VERSION = 4,
 	MAX_SERVICES = 4096,   /* rows of `services`, row 0 unused */
 	TOTAL_ROW = 0,         /* of `service_rates`: all services together */
 	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
@@ -28,7 +28,9 @@ enum limits {
 	MIN_CONNS = 1024,      /* smallest connection table */
 	MAX_MARK_RULES = 256,  /* in force at once; `mark_rules` has as many rows again, to write the next list in */
 	MARK_RULE_PORTS = 8,   /* ranges of ports of a rule */
-	LOOPBACK_IFINDEX = 1,  /* `lo` has this index in every network namespace */
+	FIRST_PROBE_MARK = 0x62707000, /* marks of sockets that probe one real server, see probe.h */
+	PROBE_MARKS = 4096,            /* how many */
+	LOOPBACK_IFINDEX = 1,          /* `lo` has this index in every network namespace */
 };
 
 /* An IPv4 (as ::ffff:a.b.c.d) or IPv6 address, network byte order. */
@@ -313,6 +315,7 @@ struct service {
 	__u32 cached;    /* lblc, lblcr: destinations remembered */
 	__u32 cache_age; /* times that the housekeeper looked at them */
 	__u32 forgets;   /* how many it may forget at this one */
+	__u32 until;     /* of a probe: when it ends if nobody ends it before; see clock_ms() */
 	struct plan plan[2];
 };
 

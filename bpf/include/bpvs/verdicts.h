@@ -18,7 +18,7 @@ enum verdict {
 	PASS_NO_CONNECTION = 8, /* to a virtual service, but TCP without SYN, SCTP without INIT, or client port 20 */
 	PASS_TO_TC = 9,         /* XDP leaves it to TC: local client, or neighbour to be resolved */
 	PASS_MARTIAN = 10, /* a first packet whose source is nobody's: multicast, broadcast, loopback, unspecified */
-	PASS_LOCAL_REPLY = 11, /* of a real server on the director, seen when it was sent */
+	PASS_LOCAL_REPLY = 11, /* to a client on the director, seen before */
 
 	DROP_NO_SERVER = 32,        /* no real server with a weight above 0 */
 	DROP_SERVER_REMOVED = 33,   /* connection of a server that is no longer listed */
@@ -44,7 +44,7 @@ enum verdict {
 	ANSWER_ECHO = 67,      /* an echo request to an address of the table that is not the host's */
 	ANSWER_NEIGHBOUR = 68, /* ARP or neighbour solicitation for a local address that is not the host's */
 	ANSWER_TUNNEL = 69,    /* an ICMP error about a tunnel, passed on to the client as one about its packet */
-	HOLD_FINISH = 80,      /* sent round by the siding to have its checksum finished */
+	HOLD_FINISH = 80,      /* sent round by the siding to have its checksum finished, or its route taken off */
 	HOLD_FRAGMENT = 82,    /* a fragment that came before the first one of its datagram, in the siding */
 	HOLD_COOKIE = 83,      /* SYNPROXY: a cookie sent again, because its client was not heard of */
 	HOLD_SYN = 81,         /* SYNPROXY: a SYN to a server that has not answered, in the siding */
