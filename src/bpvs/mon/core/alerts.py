@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind, Behaviour
 from bpvs.mon.core.calls import alert_arguments, alert_environment, text_of
-from bpvs.mon.core.depend import expression_of
+from bpvs.mon.core.depend import EndlessDependency
 from bpvs.mon.core.judge import FAILURES, first_line, record, verdict
 from bpvs.mon.core.values import NO_SUMMARY, CallAlert, History, Log
 
 if TYPE_CHECKING:
-    from bpvs.model.mon import AlertLine, Period, Service
+    from bpvs.model.mon import AlertLine, Period
+    from bpvs.mon.core.depend import Dependencies
     from bpvs.mon.core.judge import Case
-    from bpvs.mon.core.values import Effect
+    from bpvs.mon.core.values import Effect, Moment, ServiceState
     from bpvs.mon.core.world import World
 
 # Lines of the file by what is to be told: failures of every kind are told by `alert` lines.
@@ -37,18 +38,21 @@ _HEEDLESS_OF_ACK = frozenset({AlertKind.UP, AlertKind.ACK, AlertKind.DISABLE})
 class Alerts:
     """Makes a case into calls of scripts, and remembers in the state what was called."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, dependencies: Dependencies) -> None:
         self._world = world
+        self._dependencies = dependencies
 
     def tell(self, case: Case, stdin: bytes) -> list[Effect]:
         """All calls that this case is worth; `stdin` is what the scripts read."""
         service = self._world.config.services[case.state.key]
+        heedless = case.kind in _HEEDLESS_OF_DEPENDENCIES
+        well, effects = (True, []) if heedless else self.look_at_dependency(case.state, case.now)
         if self._world.stopped_since is not None:
-            return [_note(case, "the scheduler is stopped", "notice")]
-        effects = self.redistribute(case, stdin)
+            return [*effects, _note(case, "the scheduler is stopped", "notice")]
+        effects += self.redistribute(case, stdin)
         if self._disabled(case):
             return [*effects, _note(case, "it is disabled", "notice")]
-        if _dependency_fails(service, case):
+        if not well:
             return [*effects, _note(case, "a service that it depends on fails")]
         if case.kind in FAILURES and service.unack_summary and _another_summary(case):
             _unack(case)
@@ -57,6 +61,17 @@ class Alerts:
         for period in service.periods:
             effects += self._tell_period(period, case, stdin)
         return effects
+
+    def look_at_dependency(self, state: ServiceState, now: Moment) -> tuple[bool, list[Effect]]:
+        """Whether the services that this one relies on let its alerts through; the state remembers what was found."""
+        try:
+            well = self._dependencies.holds(state.key, Behaviour.ALERT, now)
+        except EndlessDependency as error:
+            return False, [Log("err", f"no alerts for {state.key.group}/{state.key.service}: {error}")]
+        if well is None:
+            return True, []
+        state.depend_status = well
+        return well, []
 
     def redistribute(self, case: Case, stdin: bytes) -> list[Effect]:
         """The call of the service's `redistribute` script, which hears of every result and counts for nothing."""
@@ -132,12 +147,6 @@ def summary_of(output: bytes) -> str:
 def _lines(period: Period, case: Case) -> list[AlertLine]:
     lines = period.lines.get(LINES[case.kind], ())
     return [line for line in lines if line.exits is None or case.status in line.exits]
-
-
-def _dependency_fails(service: Service, case: Case) -> bool:
-    if case.kind in _HEEDLESS_OF_DEPENDENCIES or expression_of(service, Behaviour.ALERT) is None:
-        return False
-    return not case.state.depend_status
 
 
 def _another_summary(case: Case) -> bool:

@@ -101,7 +101,7 @@ def _common(settings: Settings, service: Service, state: ServiceState) -> dict[s
     known = bool(state.last_success or state.first_failure)
     optional = {
         "MON_DESCRIPTION": service.description or None,
-        "MON_LAST_SUMMARY": state.last_summary if state.last_summary or state.last_output is not None else None,
+        "MON_LAST_SUMMARY": state.last_summary if state.last_summary or state.last_output else None,
         "MON_LAST_OUTPUT": None if state.last_output is None else text_of(state.last_output),
         "MON_FIRST_FAILURE": str(state.first_failure) if known else None,
         "MON_STATEDIR": settings.statedir,

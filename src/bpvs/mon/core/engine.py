@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpvs.model.mon import AlertKind, Behaviour, Key, RepeatMode, Status
+from bpvs.model.mon import AlertKind, Key, RepeatMode, Status
 from bpvs.mon.core import results
 from bpvs.mon.core.alerts import Alerts
-from bpvs.mon.core.depend import Dependencies, EndlessDependency
+from bpvs.mon.core.depend import Dependencies
 from bpvs.mon.core.errors import NotFailing, UnknownName
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.launcher import Launcher
@@ -50,7 +50,7 @@ class Engine(World):
     def _build(self, now: Moment) -> None:
         """What follows from the configuration and the states."""
         self._dependencies = Dependencies(self)
-        self._alerts = Alerts(self)
+        self._alerts = Alerts(self, self._dependencies)
         self._launcher = Launcher(self, self._dependencies, self._schedule)
         self._launcher.plan_all(now)
         for key, service in self.config.services.items():
@@ -127,11 +127,7 @@ class Engine(World):
         self._schedule.cancel(Timer.CLEAR, key)
         was_failing = state.op_status in FAILING
         state.exitval = result.status
-        effects = self._evaluate_dependency(key, now)
-        if result.status:
-            effects += self._failure(state, result, now)
-        else:
-            effects += self._success(state, result, now)
+        effects = self._failure(state, result, now) if result.status else self._success(state, result, now)
         state.last_output = result.output
         if was_failing != (state.op_status in FAILING):
             self._launcher.dependencies_changed()
@@ -150,7 +146,7 @@ class Engine(World):
 
     def _success(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
         key = state.key
-        effects: list[Effect] = []
+        _, effects = self._alerts.look_at_dependency(state, now)
         was_failing = state.op_status in FAILING
         if was_failing:
             effects.append(self._downtime(state, now))
@@ -178,17 +174,6 @@ class Engine(World):
         ended, began = int(now.epoch), state.first_failure
         interval = int(self.interval_of(state.key) or 0)
         return Downtime(state.key, ended, began, max(0, ended - began), interval, state.last_summary)
-
-    def _evaluate_dependency(self, key: Key, now: Moment) -> list[Effect]:
-        """Whether alerts are let through; what cannot be evaluated leaves it as it was."""
-        state = self.states[key]
-        try:
-            holds = self._dependencies.holds(key, Behaviour.ALERT, now)
-        except EndlessDependency as error:
-            return [Log("err", str(error))]
-        if holds is not None:
-            state.depend_status = holds
-        return []
 
     def _remember_recovery(self, key: Key, now: Moment) -> None:
         """Look at those who rely on this service when a dep_memory forgets that it failed."""

@@ -111,6 +111,6 @@ def starred(config: Config) -> set[tuple[str, str]]:
 
 def named_hosts(summary: str, hosts: Iterable[str]) -> tuple[str, ...]:
     """Those of `hosts` that a monitor's summary line names, as whole words: 10.0.0.1 is not in 10.0.0.10."""
-    words = set(_BETWEEN_HOSTS.split(summary))
-    words |= {word.rstrip(":.") for word in words}
+    written = _BETWEEN_HOSTS.split(summary)
+    words = {word.rstrip(marks) for word in written for marks in (" ", ":", ":.")}
     return tuple(host for host in hosts if host in words)

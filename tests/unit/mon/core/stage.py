@@ -71,13 +71,17 @@ class Stage:
         """The monitors that start now."""
         return [one for one in self.take(self.engine.tick(self.now)) if isinstance(one, StartMonitor)]
 
-    def result(self, key: Key, status: int, output: str | bytes = "") -> list[Effect]:
-        """A run of a monitor that begins and ends now, whenever it was planned."""
+    def run(self, key: Key) -> None:
+        """A run of a monitor begins now, whenever it was planned, unless one is going on."""
         state = self.engine.states[key]
         if not state.is_running:
             self.engine.test_monitor(key, self.now)
             self.tick()
             assert state.is_running, self.engine.why_not_started(key, self.now)
+
+    def result(self, key: Key, status: int, output: str | bytes = "") -> list[Effect]:
+        """A run of a monitor ends now; it begins now too, unless one is going on."""
+        self.run(key)
         data = output.encode() if isinstance(output, str) else output
         return self.take(self.engine.finished(key, Outcome(status, data), self.now))
 
