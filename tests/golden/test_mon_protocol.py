@@ -77,6 +77,11 @@ SYSTEMATIC = (
 )
 
 
+def _alert(kind: str, second: int, arguments: str, summary: str) -> str:
+    line = f"{kind} WEB http {EPOCH + second} /alert.d/rec.alert ({arguments}) {summary}"
+    return line.replace(" ", r"\20")
+
+
 PHANTOM = "asking for a name does not make it exist"
 UNKNOWN = "a name that is not there is an error"
 HISTORY = "histories keep N entries, not N + 1"
@@ -145,13 +150,13 @@ ACCEPTED: dict[Name, tuple[str, list[str]]] = {
     (RECOVERY, "list alerthist", 1): (
         f"{HISTORY}; a disablealert is called",
         [
-            r"ackalert\20WEB\20http\201795377812\20/alert.d/rec.alert\20(acked)\20dave:\20two",
-            rf"ackalert\20WEB\20http\20{EPOCH + 814}\20/alert.d/rec.alert\20(acked)\20dave:\20quoted\20\22two\22\20words",
-            r"ackalert\20WEB\20http\201795377814\20/alert.d/rec.alert\20(acked)\20dave:\20unq20esc",
-            r"alert\20WEB\20http\201795377810\20/alert.d/rec.alert\20(mail\20me@x)\20w1.example\20w2.example",
-            r"alert\20WEB\20http\201795377810\20/alert.d/rec.alert\20(night\20arg)\20w1.example\20w2.example",
-            r"disablealert\20WEB\20http\201795377823\20/alert.d/rec.alert\20(disabled)\20alice",
-            r"upalert\20WEB\20http\201795377841\20/alert.d/rec.alert\20(up)\20w1.example\20w2.example",
+            _alert("ackalert", 812, "acked", "dave: two"),
+            _alert("ackalert", 814, "acked", r"dave: quoted \22two\22 words"),
+            _alert("ackalert", 814, "acked", "dave: unq20esc"),
+            _alert("alert", 810, "mail me@x", "w1.example w2.example"),
+            _alert("alert", 810, "night arg", "w1.example w2.example"),
+            _alert("disablealert", 823, "disabled", "alice"),
+            _alert("upalert", 841, "up", "w1.example w2.example"),
             "220 list alerthist completed",
         ],
     ),
