@@ -24,5 +24,5 @@ class BpfBuildHook(BuildHookInterface[Any]):
         finally:
             sys.path.pop(0)
         compile_bpf.build(root)
-        for page in sorted((root / "man").glob("*.8")):
-            build_data["shared_data"][str(page)] = f"share/man/man8/{page.name}"
+        for page in sorted((root / "man").glob("*.[1-8]")):
+            build_data["shared_data"][str(page)] = f"share/man/man{page.suffix[1:]}/{page.name}"

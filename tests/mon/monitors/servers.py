@@ -24,10 +24,12 @@ _LONG = 30.0  # seconds: no server waits longer for a client that does not come
 
 
 @contextmanager
-def serving(serve: Serve, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[int]:
+def serving(
+    serve: Serve, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None, port: int = 0
+) -> Iterator[int]:
     """The port of a server."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.create_server((address, 0), family=family, backlog=1024) as listener:
+    with socket.create_server((address, port), family=family, backlog=1024) as listener:
         accepting = threading.Thread(target=_accept, args=(listener, serve, tls))
         accepting.start()
         try:

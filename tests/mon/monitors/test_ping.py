@@ -79,9 +79,11 @@ def test_fping_tells_who_lives(host: Host) -> None:
         alive, dead = check("fping.monitor", "-r 0 -t 300", "127.0.0.1", "::1")
         _, tolerated = check("fping.monitor", "-a -r0 -t300", "127.0.0.1", "::1")
         (slow,) = check("fping.monitor", "-s 0.0001")
+        (reachable,) = check("fping.monitor", "-a -s 0.0001")
         both = check("fping.monitor", "-a -r0 -t100", "::1", "10.0.0.1")
     assert re.fullmatch(r"alive, \d+\.\d\d ms", alive.text)
     assert (alive.is_ok, dead.is_ok, dead.text) == (True, False, "unreachable: no reply to 1 echo")
     assert (tolerated.is_ok, tolerated.text) == (True, "unreachable: no reply to 1 echo; others are alive")
     assert re.fullmatch(r"slow: \d+\.\d\d ms, 0.0001 ms are the most", slow.text)
+    assert reachable.is_ok
     assert [report.is_ok for report in (slow, *both)] == [False, False, False]

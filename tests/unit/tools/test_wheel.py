@@ -64,7 +64,7 @@ def test_the_wheel_carries_programs_layout_types_and_manual(wheel: Path) -> None
     objects = {name.rpartition("/")[2] for name in names if name.endswith(".bpf.o")}
     assert objects == {f"{program.name}.bpf.o" for program in SHIPPED}
     assert {"bpvs/kernel/_abi.py", "bpvs/py.typed", "bpvs/ipvsadm/schema.json"} <= set(names)
-    pages = {f"share/man/man8/{page.name}" for page in (ROOT / "man").glob("*.8")}
+    pages = {f"share/man/man{page.suffix[1:]}/{page.name}" for page in (ROOT / "man").iterdir()}
     assert pages == {name.partition("/data/")[2] for name in names if "/data/" in name}
     assert any(name.endswith("licenses/LICENSES/GPL-2.0-only.txt") for name in names)
 

@@ -80,7 +80,8 @@ class Datagram:
                     return found
             except TimeoutError:
                 continue
-        raise Sick(f"no answer, asked {times} times in {every * times:g} s")
+        often = "once" if times == 1 else f"{times} times"
+        raise Sick(f"no answer, asked {often} in {every * times:g} s")
 
 
 def _sick(error: OSError) -> Sick:

@@ -91,6 +91,12 @@ class Options(Secure):
         """The protocol's."""
         return _HTTPS if self.tls else _HTTP
 
+    @property
+    def server_name(self) -> str:
+        """The name in --host without a port."""
+        name, colon, digits = self.host.rpartition(":")
+        return name if colon and digits.isdigit() and not name.endswith(":") else self.host
+
     @cached_property
     def request(self) -> tuple[bytes, bytes]:
         """What is sent, before and after the name of the host."""
@@ -131,7 +137,7 @@ async def _check(program: str, kind: type[Options], arguments: Sequence[str], ho
 async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, str]:
     before, after = options.request
     with await connect(host, options.port or options.standard_port, options, watch) as stream:
-        note = f", {await secure(stream, options.sni or options.host or host, options)}" if options.tls else ""
+        note = f", {await secure(stream, options.server_name or host, options)}" if options.tls else ""
         watch.begin("first byte")
         await stream.send(before + (options.host or _host_field(options, host)).encode() + after)
         answer = await httpanswer.read(stream, options.method)

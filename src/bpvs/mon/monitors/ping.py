@@ -89,7 +89,10 @@ async def _fping(echoes: Echoes, options: FpingOptions, host: str, watch: Stopwa
         if took is None:
             continue
         if options.slow and took * 1000 > options.slow:
-            raise Sick(f"slow: {_milliseconds(took)}, {options.slow:g} ms are the most")
+            slow = f"slow: {_milliseconds(took)}, {options.slow:g} ms are the most"
+            if options.needs_one:
+                return slow
+            raise Sick(slow)
         return f"alive, {_milliseconds(took)}" + (f" at try {tries}" if tries > 1 else "")
     raise Sick(f"unreachable: no reply to {_echoes(options.retries + 1)}")
 

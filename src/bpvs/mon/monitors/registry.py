@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # name -> module, or module:function, with `async def check(arguments, hosts, environment) -> list[HostReport]`
 MONITORS: dict[str, str] = {
+    "dns-query.monitor": "bpvs.mon.monitors.dnsquery",
+    "dns.monitor": "bpvs.mon.monitors.nameserver",
     "fping.monitor": "bpvs.mon.monitors.ping:check_fping",
     "http.monitor": "bpvs.mon.monitors.http",
     "https.monitor": "bpvs.mon.monitors.http:check_secure",

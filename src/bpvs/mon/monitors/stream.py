@@ -111,7 +111,10 @@ class Stream:
         if self._kept:
             raise Sick("it sent more before TLS than it should have")
         self.watch.begin("tls")
-        tls = _Tls(context, name)
+        try:
+            tls = _Tls(context, name)
+        except ValueError:  # an empty label, or one that is too long
+            raise Sick(f"{name!r} cannot be asked for in TLS") from None
         while True:
             try:
                 tls.plain.do_handshake()

@@ -11,13 +11,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpvs.mon.monitors.options import Common, flag, option, positive
+from bpvs.mon.monitors.options import Common, flag, option, whole
 from bpvs.mon.monitors.verdict import Sick
 
 if TYPE_CHECKING:
     from bpvs.mon.monitors.stream import Stream
 
 _DAY = 86400.0
+_ANY = -(1 << 31)  # days: one that has expired will do
 _UTC_TIME, _GENERALIZED_TIME, _VERSION = 0x17, 0x18, 0xA0  # tags of DER
 
 
@@ -28,7 +29,7 @@ class Secure(Common):
     tls: bool = flag("--tls")
     verify: bool = flag("--verify")
     ca: str = option("--ca", str, "")
-    days: int = option("--days", positive, 0)
+    days: int = option("--days", whole, _ANY)
     sni: str = option("--sni", str, "")
 
 
@@ -37,10 +38,10 @@ async def secure(stream: Stream, host: str, options: Secure) -> str:
     plain = await stream.start_tls(context_of(options), (options.sni or host).strip("[]"))
     certificate = plain.getpeercert(binary_form=True)
     left = int((expiry(certificate) - time.time()) // _DAY) if certificate else 0
-    if options.days and left < options.days:
-        when = f"has {left} days left" if left >= 0 else f"expired {-left} days ago"
-        raise Sick(f"its certificate {when}, wanted are {options.days}")
-    return f"{plain.version()}, certificate for {left} days"
+    days = f"certificate has {left} days left" if left >= 0 else f"certificate expired {-left} days ago"
+    if left < options.days:
+        raise Sick(f"{days}, wanted are {options.days}")
+    return f"{plain.version()}, {days}"
 
 
 def context_of(options: Secure) -> ssl.SSLContext:
