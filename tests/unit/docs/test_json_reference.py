@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/json.md").read_text()
-SCHEMA = json.loads(files("bpvs.ipvsadm").joinpath("schema.json").read_text())
+SCHEMAS = [json.loads(files(one).joinpath("schema.json").read_text()) for one in ("bpvs.ipvsadm", "bpvs.mon.health")]
+LISTINGS = [listing for schema in SCHEMAS for listing in schema["oneOf"]]
+OBJECTS = {name: one for schema in SCHEMAS for name, one in schema["$defs"].items()}
 
 
 def kind(schema: dict[str, Any]) -> str:
@@ -40,17 +42,18 @@ def table(schema: dict[str, Any]) -> str:
     return f"{schema['description']}\n\n| Field | Type | Meaning |\n|---|---|---|\n{bases}{''.join(rows)}"
 
 
-@pytest.mark.parametrize("listing", SCHEMA["oneOf"], ids=lambda one: str(one["properties"]["listing"]["const"]))
+@pytest.mark.parametrize("listing", LISTINGS, ids=lambda one: str(one["properties"]["listing"]["const"]))
 def test_every_listing_has_its_table(listing: dict[str, Any]) -> None:
     assert table(listing) in PAGE
 
 
-@pytest.mark.parametrize("name", SCHEMA["$defs"])
+@pytest.mark.parametrize("name", OBJECTS)
 def test_every_object_has_its_table(name: str) -> None:
-    assert f"### {name}\n\n{table(SCHEMA['$defs'][name])}" in PAGE
+    assert f"### {name}\n\n{table(OBJECTS[name])}" in PAGE
 
 
 def test_every_field_is_required_and_explained() -> None:
-    for one in (*SCHEMA["oneOf"], *SCHEMA["$defs"].values()):
+    assert len(OBJECTS) == sum(len(schema["$defs"]) for schema in SCHEMAS)
+    for one in (*LISTINGS, *OBJECTS.values()):
         assert one["required"] == list(one["properties"])
         assert all(field["description"] for field in one["properties"].values())

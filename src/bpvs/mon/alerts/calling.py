@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING, NoReturn
 
 from bpvs.model import BpvsError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 STANDARD = ("-s", "-g", "-h", "-t")  # each with a value, before everything else
 FLAGS = ("-u", "-a", "-D", "-T", "-O")
 FAILURES = (AlertKind.FAILURE, AlertKind.TRAP, AlertKind.TRAP_TIMEOUT)
+_PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 
 
 class AlertFailed(BpvsError):
@@ -80,3 +82,11 @@ class Options(argparse.ArgumentParser):
     def read(self, words: Sequence[str]) -> argparse.Namespace:
         """The options' values; AlertFailed."""
         return self.parse_args(list(words))
+
+
+def place(text: str, port: int) -> tuple[str, int]:
+    """Host and port of `HOST[:PORT]`, IPv6 in brackets; `port` if none is said. A type for argparse."""
+    found = _PLACE.fullmatch(text)
+    if not found or not 0 < int(found[2] or port) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST[:PORT]; right would be host.example.org:{port}")
+    return found[1].strip("[]"), int(found[2] or port)

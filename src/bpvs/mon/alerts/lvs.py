@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from bpvs.director import Director
 from bpvs.mon.alerts.calling import AlertFailed, taken_apart
+from bpvs.mon.core.world import named_hosts
 from bpvs.mon.lvs.book import Book
 from bpvs.mon.lvs.choice import parse
-from bpvs.mon.lvs.hosts import Resolver, named
+from bpvs.mon.lvs.hosts import Resolver
 from bpvs.mon.lvs.rounds import Round
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], reso
 
 def failed_hosts(calling: Calling) -> tuple[str, ...]:
     """The hosts that the summary names, or the only one of the group; AlertFailed if that leaves it open."""
-    found = named(calling.summary, calling.hosts)
+    found = named_hosts(calling.summary, calling.hosts)
     if not found and len(calling.hosts) == 1:
         return calling.hosts
     if not found:

@@ -17,7 +17,7 @@ from email.utils import format_datetime, localtime, make_msgid
 from smtplib import SMTP_PORT
 from typing import TYPE_CHECKING
 
-from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
+from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
 from bpvs.mon.alerts.telling import headline, local_time
 from bpvs.mon.processes import Process
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 SENDMAIL = "/usr/sbin/sendmail"
 PATIENCE = 30.0  # seconds for each step of the conversation, and for sendmail
-_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 # Without blanks, quotes, commas or a hyphen in front, so that none is taken for two, for an option or for a header.
 _ADDRESS = re.compile(r"[A-Za-z0-9._+=/~!#$%&'*?^{|}][A-Za-z0-9._+=/~!#$%&'*?^{|}-]*(@[A-Za-z0-9.:\[\]-]+)?")
 
@@ -56,7 +55,7 @@ def _options() -> Options:
     options.add_argument(
         "-f", metavar="FROM", type=_address, default=f"{pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
     )
-    options.add_argument("--smtp", metavar="HOST[:PORT]", type=_server)
+    options.add_argument("--smtp", metavar="HOST[:PORT]", type=lambda text: place(text, SMTP_PORT))
     options.add_argument("--starttls", action="store_true")
     options.add_argument("addresses", nargs="+", type=_address, metavar="ADDRESS")
     return options
@@ -98,10 +97,3 @@ def _address(text: str) -> str:
     if not _ADDRESS.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no address; right would be name@example.org")
     return text
-
-
-def _server(text: str) -> tuple[str, int]:
-    found = _SERVER.fullmatch(text)
-    if not found or not 0 < int(found[2] or SMTP_PORT) < 2**16:
-        raise argparse.ArgumentTypeError(f"{text!r} is no mail server; right would be mail.example.org:25")
-    return found[1].strip("[]"), int(found[2] or SMTP_PORT)

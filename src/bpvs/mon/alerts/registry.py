@@ -22,6 +22,7 @@ ALERTS = {
     "mail.alert": "bpvs.mon.alerts.mail",
     "syslog.alert": "bpvs.mon.alerts.syslog",
     "test.alert": "bpvs.mon.alerts.test",
+    "trap.alert": "bpvs.mon.alerts.trap",
     "webhook.alert": "bpvs.mon.alerts.webhook",
 }
 

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from bpvs import __version__
 from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
-from bpvs.mon.lvs.hosts import named
+from bpvs.mon.core.world import named_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ def document(calling: Calling, description: str) -> dict[str, object]:
         "service": calling.key.service,
         "description": description,
         "hosts": list(calling.hosts),
-        "failed_hosts": list(named(calling.summary, calling.hosts)) if calling.is_failure else [],
+        "failed_hosts": list(named_hosts(calling.summary, calling.hosts)) if calling.is_failure else [],
         "time": calling.epoch,
         "summary": calling.summary,
         "detail": calling.detail,

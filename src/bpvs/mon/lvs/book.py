@@ -85,10 +85,11 @@ def read(path: Path) -> dict[Place, Taken]:
 
 def text(taken: dict[Place, Taken]) -> str:
     """The file's content, the reverse of `read`."""
-    return json.dumps({"version": VERSION, "servers": [_document(one) for one in taken.values()]}, indent=1) + "\n"
+    return json.dumps({"version": VERSION, "servers": [document(one) for one in taken.values()]}, indent=1) + "\n"
 
 
-def _document(taken: Taken) -> dict[str, object]:
+def document(taken: Taken) -> dict[str, object]:
+    """What the file says of a server; `read` is the reverse."""
     holders = {
         name: {"host": one.host, "since": one.since, "summary": one.summary} for name, one in taken.holders.items()
     }

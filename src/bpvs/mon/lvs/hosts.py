@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From the words of a summary to hosts of the group, and from hosts to addresses."""
+"""From hosts to addresses."""
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 
@@ -11,17 +10,11 @@ from bpvs.model import Address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 # How long an answer of the resolver is taken for the present one. When it fails the last answer holds for ever: in an
 # outage the name servers may be among the dead.
 FRESH = 60.0
-
-
-def named(summary: str, hosts: Sequence[str]) -> tuple[str, ...]:
-    """Those hosts that the line has as whole words; commas, semicolons and blanks end a word, a last colon too."""
-    words = {word.rstrip(":") for word in re.split(r"[\s,;]+", summary)}
-    return tuple(host for host in hosts if host in words)
 
 
 def look_up(host: str) -> frozenset[Address]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from bpvs.model.mon import AlertKind, Key
-from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
+from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
 from bpvs.mon.core.values import CallAlert
 
 STANDARD = ("-s", "http", "-g", "WEB", "-h", "a b", "-t", "1795377522")
@@ -51,3 +51,11 @@ def test_a_wrong_option_is_a_sentence_and_ends_nothing() -> None:
     options.add_argument("--port", type=int)
     with pytest.raises(AlertFailed, match=r"x\.alert: argument --port: invalid int value: 'a'; usage: x\.alert"):
         options.read(["--port", "a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("mail", ("mail", 25)), ("mail.x:587", ("mail.x", 587)), ("[2001:db8::1]:26", ("2001:db8::1", 26))],
+)
+def test_a_place_is_a_host_and_perhaps_a_port(text: str, found: tuple[str, int]) -> None:
+    assert place(text, 25) == found

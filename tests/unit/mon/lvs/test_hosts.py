@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which hosts a summary names, and their addresses."""
+"""The addresses of hosts."""
 
 from __future__ import annotations
 
@@ -8,24 +8,7 @@ import time
 import pytest
 
 from bpvs.model import Address
-from bpvs.mon.lvs.hosts import FRESH, Resolver, look_up, named
-
-GROUP = ("10.0.0.1", "10.0.0.10", "web")
-
-
-@pytest.mark.parametrize(
-    ("summary", "found"),
-    [
-        ("10.0.0.1", ("10.0.0.1",)),
-        ("10.0.0.10", ("10.0.0.10",)),
-        ("web 10.0.0.1", ("10.0.0.1", "web")),
-        ("web, 10.0.0.10: timed out; 10.0.0.1", GROUP),
-        ("webserver 10.0.0.100 10.0.0", ()),
-        ("", ()),
-    ],
-)
-def test_hosts_are_whole_words(summary: str, found: tuple[str, ...]) -> None:
-    assert named(summary, GROUP) == found
+from bpvs.mon.lvs.hosts import FRESH, Resolver, look_up
 
 
 def test_an_address_is_asked_of_nobody() -> None:
