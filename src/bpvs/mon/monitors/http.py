@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors import httpanswer
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.options import flag, option, parse, port, regex, seconds
+from bpvs.mon.monitors.options import flag, one_line, option, parse, port, regex, seconds, statuses
 from bpvs.mon.monitors.stream import connect
 from bpvs.mon.monitors.tls import Secure, secure
 from bpvs.mon.monitors.verdict import Sick
@@ -29,20 +29,6 @@ if TYPE_CHECKING:
 _HTTP, _HTTPS = 80, 443
 _STATUSES = frozenset((200, 301, 302, 401))  # well for mon
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-
-
-def _statuses(text: str) -> frozenset[int]:
-    """Status codes and ranges of them, `200-399,401`."""
-    found: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        ends = (first, last if dash else first)
-        if not all(end.isascii() and end.isdigit() and len(end) == 3 for end in ends):
-            raise ValueError(f"{part!r} is no status: right would be 200 or 200-399")
-        found.update(range(int(ends[0]), int(ends[1]) + 1))
-    if not found:
-        raise ValueError(f"{text!r} holds no status")
-    return frozenset(found)
 
 
 def _target(text: str) -> str:
@@ -65,12 +51,6 @@ def _token(text: str) -> str:
     return text
 
 
-def _line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("control characters do not belong there")
-    return text
-
-
 @dataclass(frozen=True)
 class Options(Secure):
     """http.monitor's."""
@@ -78,11 +58,11 @@ class Options(Secure):
     timeout: float = option("-t --timeout", seconds, 30.0)
     port: int = option("-p --port", port, 0)  # 0: the protocol's
     target: str = option("-u --url", _target, "/")
-    agent: str = option("-a --agent", _line, "mon.d/http.monitor")
+    agent: str = option("-a --agent", one_line, "mon.d/http.monitor")
     match: re.Pattern[bytes] | None = option("-m --body", regex, None)
     is_terse: bool = flag("-o")
-    status: frozenset[int] = option("--status", _statuses, frozenset())
-    host: str = option("--host", _line, "")
+    status: frozenset[int] = option("--status", statuses, frozenset())
+    host: str = option("--host", one_line, "")
     method: str = option("--method", _token, "GET")
     headers: tuple[str, ...] = option("--header", _header, (), is_repeated=True)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
-T = TypeVar("T", bound="Common")
+T = TypeVar("T", bound="Timed")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,27 @@ def ports(text: str) -> tuple[int, ...]:
     return tuple(port(part) for part in text.split(","))
 
 
+def statuses(text: str) -> frozenset[int]:
+    """Status codes and ranges of them, `200-399,401`."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        ends = (first, last if dash else first)
+        if not all(end.isascii() and end.isdigit() and len(end) == 3 for end in ends):
+            raise ValueError(f"{part!r} is no status: right would be 200 or 200-399")
+        found.update(range(int(ends[0]), int(ends[1]) + 1))
+    if not found:
+        raise ValueError(f"{text!r} holds no status")
+    return frozenset(found)
+
+
+def one_line(text: str) -> str:
+    """Text for a line of a protocol: control characters could begin another line."""
+    if not text.isprintable():
+        raise ValueError("control characters do not belong there")
+    return text
+
+
 def escaped(text: str) -> bytes:
     r"""Bytes to be sent, with `\r`, `\n`, `\t`, `\0`, `\xHH` and `\\` for what a configuration cannot hold."""
 
@@ -133,10 +154,16 @@ def address(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Common:
+class Timed:
     """What every monitor understands. Checks across options stand in `__post_init__` and raise ValueError."""
 
     timeout: float = option("-t --timeout", seconds, 10.0)  # for one host, all in all
+
+
+@dataclass(frozen=True)
+class Common(Timed):
+    """What every monitor understands that goes out to hosts."""
+
     source: str = option("--source", address, "")
     interface: str = option("--interface", interface, "")
     mark: int = option("--mark", mark, 0)
@@ -209,7 +236,7 @@ def _read(word: str, words: list[str], spellings: dict[str, tuple[str, _Spelling
 
 
 @lru_cache
-def _spellings(kind: type[Common]) -> dict[str, tuple[str, _Spelling]]:
+def _spellings(kind: type[Timed]) -> dict[str, tuple[str, _Spelling]]:
     """By every name that is understood: the field and its spelling."""
     found = {}
     for entry in fields(kind):
