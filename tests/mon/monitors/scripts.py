@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Servers that follow a script, line by line, and others that are sick in ways that every protocol knows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.mon.monitors.servers import Serve, close, greeting, hang
+
+if TYPE_CHECKING:
+    import socket
+
+
+def script(text: str, then: Serve = close) -> Serve:
+    """`S: 220 hi` is said; for `C: EHLO .*` the client has to say what fits. A client that says more is closed on."""
+    steps = [line.strip().partition(": ")[::2] for line in text.strip().splitlines()]
+
+    def serve(connection: socket.socket) -> None:
+        with connection.makefile("rb") as heard:
+            for who, line in steps:
+                if who == "S":
+                    connection.sendall(f"{line}\r\n".encode())
+                elif not re.fullmatch(line, heard.readline(4096).decode().rstrip("\r\n")):
+                    return
+        then(connection)
+
+    return serve
+
+
+# How any server of a protocol in which it speaks first can be sick: what it does, the monitor's arguments, and what is
+# said of it.
+SICK_SPEAKERS: dict[str, tuple[Serve, str, str]] = {
+    "closes at once": (close, "", "closed early, without a word"),
+    "says half a line": (greeting(b"2"), "", "closed early, after '2'"),
+    "never ends its line": (greeting(b"x" * 20_000, hang), "", "a line is longer than 8192 bytes"),
+    "says nothing": (hang, "-t 0.4", "no answer within 0.4 s"),
+}
