@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+import socket
 
 from tests.mon.monitors.servers import Serve, close, greeting, hang
 
-if TYPE_CHECKING:
-    import socket
 
-
-def script(text: str, then: Serve = close) -> Serve:
-    """`S: 220 hi` is said; for `C: EHLO .*` the client has to say what fits. A client that says more is closed on."""
+def script(text: str) -> Serve:
+    """`S: 220 hi` is said; for `C: EHLO .*` the client has to say what fits. Then, or if it does not, nothing more."""
     steps = [line.strip().partition(": ")[::2] for line in text.strip().splitlines()]
 
     def serve(connection: socket.socket) -> None:
@@ -22,8 +19,9 @@ def script(text: str, then: Serve = close) -> Serve:
                 if who == "S":
                     connection.sendall(f"{line}\r\n".encode())
                 elif not re.fullmatch(line, heard.readline(4096).decode().rstrip("\r\n")):
-                    return
-        then(connection)
+                    break
+        connection.shutdown(socket.SHUT_WR)  # what the client says is not lost: that would reset the connection
+        hang(connection)
 
     return serve
 
