@@ -14,6 +14,7 @@
 #include "bpvs/parse.h"
 #include "bpvs/conn.h"
 #include "bpvs/reuse.h"
+#include "bpvs/probe.h"
 #include "bpvs/schedule.h"
 #include "bpvs/handshake.h"
 #include "bpvs/leave.h"
@@ -26,7 +27,7 @@ static __always_inline struct conn *connection_of(hook_ctx *ctx, struct packet *
 {
 	struct conn *conn = conn_find(pkt);
 
-	if (conn && conn_makes_room(ctx, pkt, conn, &settings->vs)) {
+	if (conn && (conn_makes_room(ctx, pkt, conn, &settings->vs) || probe_strays(ctx, pkt, conn, settings))) {
 		struct flow *flow = bpf_map_lookup_elem(&flows, &pkt->key);
 
 		if (flow)

@@ -84,17 +84,42 @@ static __always_inline bool forward(hook_ctx *ctx, struct packet *pkt, struct co
 	return rewrite(ctx, pkt, conn, dest, settings);
 }
 
+/*
+ * Would the kernel take the packet for a forgery: a reply past the translation, which comes from a virtual address that the
+ * director has, too? An ICMP error does so if the server sent it, not if a router did.
+ */
+static __always_inline bool is_from_virtual(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn)
+{
+	struct address source;
+	struct ipv6hdr *ipv6;
+	struct iphdr *ipv4;
+
+	if (!pkt->is_error)
+		return true;
+	if (pkt->family == FAMILY_IPV4) {
+		ipv4 = packet_at(ctx, pkt->l3, sizeof(*ipv4));
+		return ipv4 && ipv4->saddr == conn->virtual.word[3];
+	}
+	ipv6 = packet_at(ctx, pkt->l3, sizeof(*ipv6));
+	if (!ipv6)
+		return false;
+	source = address_ipv6(&ipv6->saddr);
+	return address_equal(&source, &conn->virtual);
+}
+
 /* To a socket of the director. */
 static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					    struct lane *lane, struct settings *settings, int *action)
 {
 	if (!HOOK_IS_COMPLETE)
 		return PASS_TO_TC;
-	if (pkt->direction == DIR_OUT && dest->flags & DEST_LOCAL)
+	if (pkt->direction == DIR_OUT && (dest->flags & DEST_LOCAL || pkt->from_local_client))
 		return PASS_LOCAL_REPLY;
 	pkt->keeps_ttl = true;
 	forward(ctx, pkt, conn, dest, lane, settings);
-	*action = pkt->direction == DIR_OUT && conn_is_translated(conn) ? hook_send_local(ctx) : hook_action(PASS_IDLE);
+	*action = hook_action(PASS_IDLE);
+	if (pkt->direction == DIR_OUT && (conn_is_translated(conn) || is_from_virtual(ctx, pkt, conn)))
+		*action = hook_send_local(ctx);
 	return FORWARDED;
 }
 
@@ -164,6 +189,17 @@ static __always_inline bool comes_apart(hook_ctx *ctx, const struct packet *pkt,
 	return hook_segment_size(ctx) == SEGMENTS_VARY && is_tunnelled(pkt, conn) && can_go_round(settings);
 }
 
+/*
+ * A local client's packet by direct routing, whose station has yet to be asked for: the kernel would wait for it by the
+ * route of the virtual address, which leads to `lo`. Round the siding that route comes off.
+ */
+static __always_inline bool sheds_route(const struct packet *pkt, const struct conn *conn,
+					const struct settings *settings)
+{
+	return pkt->from_local_client && pkt->neighbour.ifindex && conn->method == METHOD_ROUTE &&
+	       can_go_round(settings);
+}
+
 /* To another host. */
 static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					 struct lane *lane, struct settings *settings, int *action)
@@ -178,7 +214,7 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 		return verdict;
 	if (is_tunnelled(pkt, conn) && pkt->family == FAMILY_IPV4 && !settings->vs.pmtu_disc)
 		pkt->may_be_cut = true;
-	if (comes_apart(ctx, pkt, conn, settings)) {
+	if (comes_apart(ctx, pkt, conn, settings) || sheds_route(pkt, conn, settings)) {
 		*action = hook_finish(ctx, pkt, settings);
 		return HOLD_FINISH;
 	}

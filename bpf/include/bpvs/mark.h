@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The mark by which a packet's service is looked for. Rules of ours may give it one, where no netfilter has seen the packet
- * yet: the first that fits decides. Without such a rule it has the mark that it came with.
+ * yet: the first that fits decides. Without such a rule, and if it is a probe, it has the mark that it came with.
  *
  * Asked only about packets that no connection claims.
  */
@@ -10,6 +10,7 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "probe.h"
 
 struct mark_search {
 	const struct packet *pkt;
@@ -71,8 +72,10 @@ static __noinline __u32 mark_by_rule(const struct packet *pkt, __u32 in_force)
 
 static __always_inline __u32 mark_of(hook_ctx *ctx, const struct packet *pkt, const struct settings *settings)
 {
-	__u32 mark = settings->mark_rules ? mark_by_rule(pkt, settings->mark_rules) : 0;
+	__u32 mark = probe_mark(ctx, pkt);
 
+	if (!mark && settings->mark_rules)
+		mark = mark_by_rule(pkt, settings->mark_rules);
 	return mark ? mark : hook_mark(ctx);
 }
 

@@ -10,16 +10,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bpvs.kernel import _abi, bpf, bpffs
 from bpvs.kernel.instance import Instance, collect_dead
 from bpvs.model import (
+    Address,
     Connection,
     Counters,
     DirectorError,
     Family,
     Rates,
+    RealServer,
     ServiceKey,
     ServiceStatus,
     Table,
@@ -34,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from bpvs.director.change import Change
     from bpvs.director.interfaces import Attached
+    from bpvs.director.probes import Probes
     from bpvs.director.rehearsal import Rehearsal
     from bpvs.model.mark_rule import MarkRule
     from bpvs.net.address import Judge
@@ -121,6 +124,20 @@ class Director(Operations):
         from bpvs.director.rehearsal import Rehearsal
 
         return Rehearsal(self._settled(), self.judge)
+
+    def probes(
+        self, key: ServiceKey, servers: Iterable[RealServer], seconds: float, source: Address | None = None
+    ) -> Probes:
+        """Ways to a virtual service by one real server each, while a `with` block lasts; a Probe for each server.
+
+        The servers need not be listed (any more), and their weights and thresholds do not count. After `seconds`, at
+        most an hour, a probe may end by itself. `source`: where the servers answer to, instead of the address that the
+        routing tables give. Raises NoSuchService, InvalidServer, and NotBuilt where no packet would pass the data path:
+        the virtual address has to be the director's own.
+        """
+        from bpvs.director.probes import Probes
+
+        return Probes(self, key, servers, seconds, source)
 
     def status(self) -> Mapping[ServiceKey, ServiceStatus]:
         """Counters, rates and connection counts of everything in the table."""

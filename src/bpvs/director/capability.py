@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bpvs.director.identity import is_probe
 from bpvs.director.plans import ENGINE, SCHEDULERS
 from bpvs.kernel import _abi
 from bpvs.model import (
@@ -107,6 +108,11 @@ class Capability(Check):
 
 
 def _check_service(service: VirtualService) -> None:
+    if is_probe(service.key):
+        last = _abi.FIRST_PROBE_MARK + _abi.PROBE_MARKS - 1
+        raise NotBuilt(
+            f"mark {service.key.fwmark} is kept for probes, as all from {_abi.FIRST_PROBE_MARK} to {last}: take another"
+        )
     if service.engine not in ("", ENGINE) or service.scheduler not in SCHEDULERS:
         raise UnknownScheduler
 

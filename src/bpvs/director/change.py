@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from bpvs.director.capability import Capability
-from bpvs.director.publish import settle
+from bpvs.director.probes import Opened
+from bpvs.director.publish import publish, settle
 from bpvs.director.rows import read_rows, table_of
 from bpvs.kernel import bpffs
 from bpvs.kernel.instance import Instance, collect_dead
@@ -20,11 +21,13 @@ class Change:
     """What Director.change() gives to `with`.
 
     It holds the instance's lock; while there is no instance, the lock on all of them, so that nobody else loads one.
+    `probes` may be changed in the block like the table; `capability` is what checks it.
     """
 
     def __init__(self, director: Director) -> None:
         self._director = director
-        self._capability = Capability(director.judge)
+        self.capability = Capability(director.judge)
+        self.probes = Opened()
         self._locks: list[bpffs.Lock] = []
         self._instance: Instance | None = None
         self._rows: dict[ServiceKey, Row] = {}
@@ -44,7 +47,7 @@ class Change:
                 with self._director.inside():
                     self._publish(self._table)
         finally:
-            self._capability.__exit__()
+            self.capability.__exit__()
             self._unlock()
         _tidy()
 
@@ -54,12 +57,12 @@ class Change:
             if self._instance.settings.load(0, "unsettled"):
                 settle(self._instance)
             self._rows = read_rows(self._instance)
-        self._table = table_of(self._rows, self._capability)
+        self._table = table_of(self._rows, self.capability)
+        self.probes = Opened(self._instance, self._rows)
         return self._table
 
     def _publish(self, table: Table) -> None:
         from bpvs.director.interfaces import attach_egress, attach_new
-        from bpvs.director.publish import publish
 
         instance = self._instance
         if instance is not None:
@@ -68,7 +71,8 @@ class Change:
             instance = self._director.up_locked(None, "auto", None)
         else:
             return
-        publish(instance, self._rows, table, self._capability.places)
+        publish(instance, self._rows, table, self.capability.places)
+        self.probes.publish(instance, self.capability.places)
         if table.timeouts != KEEP_TIMEOUTS:
             from bpvs.director.connections import write_timeouts
 

@@ -32,6 +32,11 @@ def key_of(family: Family, virtual: Virtual) -> ServiceKey:
     return ServiceKey.at(Protocol(protocol), Address.from_mapped(family, mapped), port)
 
 
+def is_probe(key: ServiceKey) -> bool:
+    """Whether it is the service of a probe, which no table shows."""
+    return 0 <= key.fwmark - _abi.FIRST_PROBE_MARK < _abi.PROBE_MARKS
+
+
 def pack_key(key: ServiceKey) -> bytes:
     """struct service_key."""
     address, port, protocol = virtual_of(key)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable
 
 from bpvs.director import classifier
+from bpvs.director.identity import is_probe
 from bpvs.director.interfaces import HANDLE, PRIORITY
 from bpvs.director.rows import Row
 from bpvs.kernel.instance import PROGRAM_DETOUR, PROGRAM_TC, Instance
@@ -26,7 +27,7 @@ _INSTEAD = "`bpvs mark add`"
 
 def settle(instance: Instance, rows: Iterable[Row]) -> None:
     """Make interfaces and rules agree with the services in force."""
-    keys = [row.service.key for row in rows if row.service.key.fwmark]
+    keys = [row.service.key for row in rows if row.service.key.fwmark and not is_probe(row.service.key)]
     if not keys:
         if instance.settings.load(0, "detour"):
             clear(instance)

@@ -8,7 +8,7 @@ from _socket import ntohs
 from collections.abc import Callable, Mapping
 
 from bpvs.director import books
-from bpvs.director.identity import protocols, unpack_head
+from bpvs.director.identity import is_probe, protocols, unpack_head
 from bpvs.director.plans import service_of
 from bpvs.director.turns import ServerKey, Turn
 from bpvs.kernel import _abi
@@ -125,7 +125,8 @@ def _read_tunnel(instance: Instance, dest: int) -> Tunnel:
 
 def table_of(rows: Mapping[ServiceKey, Row], check: Check | None) -> Table:
     """The rows as a table that will be changed under `check`."""
-    return Table.of(((row.service, row.servers, row.locals) for row in rows.values()), check)
+    shown = (row for key, row in rows.items() if not is_probe(key))
+    return Table.of(((row.service, row.servers, row.locals) for row in shown), check)
 
 
 def wrap(counters: Counters) -> Counters:
@@ -162,7 +163,7 @@ def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
         average = rates_of(rates[dest][0])
         return ServerStatus(_signed(active), _signed(inactive), _signed(persistent), counters, average, is_local)
 
-    return {key: _service_status(instance, row, traffic, server) for key, row in rows.items()}
+    return {key: _service_status(instance, row, traffic, server) for key, row in rows.items() if not is_probe(key)}
 
 
 def _service_status(

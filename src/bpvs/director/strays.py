@@ -7,6 +7,7 @@ import struct
 from _socket import htons
 from collections.abc import Iterable
 
+from bpvs.director.identity import is_probe
 from bpvs.director.rows import Row
 from bpvs.director.sysctls import read_sysctls
 from bpvs.kernel import _abi
@@ -16,7 +17,8 @@ from bpvs.model import Method
 
 def settle(instance: Instance, rows: Iterable[Row]) -> None:
     """Make `nat_servers` agree with the rows; empty while nobody asks for it."""
-    rows = sorted(rows, key=_has_engine)  # one server of several services: the engine's counts
+    listed = (row for row in rows if not is_probe(row.service.key))
+    rows = sorted(listed, key=_has_engine)  # one server of several services: the engine's counts
     wanted = _wanted(rows if read_sysctls(instance)["nat_icmp_send"] else filter(_has_engine, rows))
     servers = instance.nat_servers
     for key in servers:

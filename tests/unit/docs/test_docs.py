@@ -48,7 +48,7 @@ def first_cells(name: str) -> set[str]:
 
 def verdicts() -> list[str]:
     found = re.findall(
-        r"^\t((?:PASS|DROP|ANSWER|HOLD)_\w+|FORWARDED) =\s+\d+,", page("bpf/include/bpvs/abi.h"), re.MULTILINE
+        r"^\t((?:PASS|DROP|ANSWER|HOLD)_\w+|FORWARDED) =\s+\d+,", page("bpf/include/bpvs/verdicts.h"), re.MULTILINE
     )
     assert set(found) | {"VERDICT_COUNT"} == set(_abi.VERDICT_NAMES.values())
     return found

@@ -270,11 +270,11 @@ class Engine(World):
         return self._alerts.test(chosen, Case(kind, self.states[key], status, text, now), text)
 
     def clear_timers(self, key: Key, now: Moment) -> None:
-        """Forget what was counted and told, and wait whole intervals again."""
+        """Forget what was counted and when it was told, and wait whole intervals again."""
         service, state = self.service(key), self.states[key]
         state.consec_failures = 0
         for memory in state.periods.values():
-            memory.clear()
+            memory.clear_timers()
         if service.trap_timeout:
             self._schedule.set(Timer.HEARTBEAT, key, self._schedule.time(now) + service.trap_timeout)
         self._launcher.wait_anew(key, now)

@@ -153,7 +153,12 @@ class PeriodState:
 
     def clear(self) -> None:
         """Forget what was sent and what was counted, but not whether an upalert was (no_comp_alerts)."""
-        self.last_alert = self.alert_sent = self.first_fail_time = self.fail_count = 0
+        self.alert_sent = 0
+        self.clear_timers()
+
+    def clear_timers(self) -> None:
+        """Begin to wait and to count anew; that there was an alert stays known, for the upalert."""
+        self.last_alert = self.first_fail_time = self.fail_count = 0
         self.alerted = self.window = None
 
 

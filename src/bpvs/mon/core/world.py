@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from bpvs.model.mon import Status
@@ -84,6 +85,16 @@ class World:
         """The hosts that the monitor of this service is to test (`hostdepend` may spare some of them)."""
         excluded = self.service(key).exclude_hosts
         return tuple(host for host in self.enabled_hosts(key.group) if host not in excluded)
+
+    def keep_history(self, length: int) -> None:
+        """Keep so many entries of each history from now on."""
+        self.failure_history = deque(self.failure_history, maxlen=length)
+        self.alert_history = deque(self.alert_history, maxlen=length)
+
+    def replace_service(self, service: Service) -> None:
+        """Another configuration of one service, until the next reset."""
+        self.service(service.key)
+        self.config = replace(self.config, services={**self.config.services, service.key: service})
 
     def interval_of(self, key: Key) -> float | None:
         """The seconds between two runs that are in force now; None: it is never run."""
