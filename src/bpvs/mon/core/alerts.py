@@ -159,7 +159,7 @@ def _unack(case: Case) -> None:
     state = case.state
     state.ack, state.ack_comment, state.consec_failures = 0, "", 1
     for memory in state.periods.values():
-        memory.clear()
+        memory.clear_timers()
 
 
 def _note(case: Case, reason: str, level: str = "debug") -> Log:

@@ -93,7 +93,7 @@ def _cut(value: str, longest: int) -> str:
     data = value.encode("utf-8", "surrogateescape")
     if len(data) <= longest:
         return value
-    return data[: max(0, longest - len(CUT))].decode("utf-8", "surrogateescape") + CUT
+    return text_of(data[: longest - len(CUT)]) + CUT if longest >= len(CUT) else ""
 
 
 def _common(settings: Settings, service: Service, state: ServiceState) -> dict[str, str]:

@@ -232,18 +232,18 @@ class Engine(World):
         self.states[key].is_disabled = False
 
     def disable_hosts(self, hosts: Iterable[str]) -> list[str]:
-        """Take hosts out of every group; returns those that no group has.
+        """Take hosts out of every group; returns those that no group has, and if there are any, nothing has changed.
 
         A watch whose only host is taken out is disabled with it.
         """
-        unknown = []
-        for host in hosts:
-            groups = self._groups_of(host)
-            if not groups:
-                unknown.append(host)
-            self.disabled_hosts |= {(group, host) for group in groups}
-            self.disabled_watches |= self._watches_of_only(host, groups)
-        return unknown
+        groups = {host: self._groups_of(host) for host in hosts}
+        unknown = [host for host, found in groups.items() if not found]
+        if unknown:
+            return unknown
+        for host, found in groups.items():
+            self.disabled_hosts |= {(group, host) for group in found}
+            self.disabled_watches |= self._watches_of_only(host, found)
+        return []
 
     def enable_hosts(self, hosts: Iterable[str]) -> None:
         """Put hosts back into every group, and enable the watches of which they are the only host."""
@@ -347,8 +347,16 @@ class Engine(World):
             self.states[old.key] = state
             if state.op_status in FAILING:
                 self._switch_interval(state, failed=True)
+                self._restore_duration(state, now)
             self._launcher.plan_restored(old.key, now)
         return unknown
+
+    def _restore_duration(self, state: ServiceState, now: Moment) -> None:
+        """Go on waiting for the end of trapduration, if it was a trap that told of the failure."""
+        duration = self.config.services[state.key].trap_duration
+        if duration and state.last_trap >= state.last_failure:
+            rest = max(0.0, min(duration, state.last_trap + duration - now.epoch))
+            self._schedule.set(Timer.CLEAR, state.key, self._schedule.time(now) + rest)
 
     def _members(self, group: str) -> tuple[str, ...]:
         return self.config.hostgroups[group].hosts if group in self.config.hostgroups else ()

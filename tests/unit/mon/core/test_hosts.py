@@ -69,6 +69,7 @@ def test_since_when_a_host_fails() -> None:
 def test_a_host_taken_out_is_a_name_and_no_pattern() -> None:
     stage = Stage(one_service("alert a.alert"))
     assert stage.engine.disable_hosts(["192.0.2.1.", ".*", "192.0.2.10"]) == ["192.0.2.1.", ".*"]
+    assert stage.engine.disable_hosts(["192.0.2.10"]) == []
     assert stage.engine.hosts_of(HTTP) == ("192.0.2.11",)
     stage.result(HTTP, 1, "192.0.2.11")
     assert stage.calls()[0].arguments[5] == "192.0.2.11"
