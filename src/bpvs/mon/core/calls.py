@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LONGEST_VARIABLE = 64 * 1024
 LONGEST_ENVIRONMENT = 512 * 1024
 LONGEST_ARGUMENT = 120 * 1024
-CUT = "...[cut]"
+CUT = b"...[cut]"
 
 FLAGS = {
     AlertKind.UP: "-u",
@@ -78,22 +78,29 @@ def joined(hosts: Iterable[str]) -> str:
 
 
 def capped(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables, each and all of them short enough to be given to a program; what is cut ends in `CUT`."""
+    """The variables, each and all of them short enough to be given to a program.
+
+    What is cut ends in `CUT`; those for which nothing is left are not there.
+    """
     left = LONGEST_ENVIRONMENT
     result = {}
     for name, value in variables.items():
-        result[name] = _cut(value.replace("\0", ""), min(LONGEST_VARIABLE, left) - len(name) - 2)
-        left -= len(name) + len(result[name].encode("utf-8", "surrogateescape")) + 2
+        overhead = len(name) + len("=\0")
+        data = _cut(_bytes_of(value).replace(b"\0", b""), min(LONGEST_VARIABLE, left) - overhead)
+        if data is not None:
+            left -= overhead + len(data)
+            result[name] = text_of(data)
     return result
 
 
-def _cut(value: str, longest: int) -> str:
-    if len(value) * 4 <= longest:  # no character takes more bytes
-        return value
-    data = value.encode("utf-8", "surrogateescape")
+def _cut(data: bytes, longest: int) -> bytes | None:
     if len(data) <= longest:
-        return value
-    return text_of(data[: longest - len(CUT)]) + CUT if longest >= len(CUT) else ""
+        return data
+    return data[: longest - len(CUT)] + CUT if longest >= len(CUT) else None
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _common(settings: Settings, service: Service, state: ServiceState) -> dict[str, str]:
