@@ -98,14 +98,19 @@ class _Reader:
         return f"{name}: {odd}" if odd else ""
 
     def _opens(self, text: str) -> bool:
-        """Whether a line begins a section; the text of an alias may look like one by chance, so there it must fit."""
+        """Whether a line begins a section; among free words one may look like that by chance, so it must fit."""
         keyword, *words = words_of(text)
         if keyword not in _SECTIONS or not words:
             return False
-        if isinstance(self._section, AliasSection):
-            fits = {"watch": len(words) == 1, "alias": len(words) == 1, "view": len(words) > 1}
-            return is_tag(words[0]) and fits.get(keyword, True)
-        return keyword != "alias" or len(words) == 1
+        if isinstance(self._section, AliasSection) and not is_tag(words[0]):
+            return False
+        is_free = self._section is not None and self._section.keyword in _SWALLOWED_BY
+        fits = {
+            "alias": len(words) == 1,
+            "view": len(words) > 1 or not is_free,
+            "watch": len(words) == 1 or not isinstance(self._section, AliasSection),
+        }
+        return fits.get(keyword, True)
 
     def _open(self, line: Line) -> None:
         keyword, tag, *words = words_of(line.text)

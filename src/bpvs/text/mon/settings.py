@@ -40,10 +40,11 @@ def _unknown_types(text: str) -> str:
 def client_pattern(text: str) -> re.Pattern[str]:
     """The whole address of a client, as `clientallow` describes it; Wrong.
 
-    It is a regular expression in which a dot means a dot, unless `[` or a backslash stands before it.
+    It is a regular expression in which a dot means a dot, unless `[` or a backslash stands before it; `.*` is a dot and
+    whatever follows, as in 192.168.*.
     """
     try:
-        return re.compile(re.sub(r"(?<![\[\\])\.", r"\\.", text))
+        return re.compile(re.sub(r"(?<![\[\\])\.(\*?)", lambda dot: rf"\.{'.*' if dot[1] else ''}", text))
     except re.error as error:
         raise Wrong(f"{text!r} is no pattern ({error})", "write addresses as 192.168.122.* or 10.0.0.[1-5]") from None
 
