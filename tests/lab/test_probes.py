@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from bpvs.director import Director
+from bpvs.director.identity import is_probe
 from bpvs.director.probes import Probe
+from bpvs.director.rows import read_rows
 from bpvs.lab.host import Host
 from bpvs.lab.shell import own_tool
 from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey
@@ -20,6 +23,12 @@ pytestmark = pytest.mark.root
 
 METHODS = {"nat": Method.NAT, "dr": Method.ROUTE, "tun": Method.TUNNEL, "fullnat": Method.FULLNAT}
 SECONDS = 60
+CHECK = """
+import asyncio, sys
+from bpvs.mon.monitors.registry import find
+for report in asyncio.run(find("tcp.monitor")(sys.argv[1:], (), {})):
+    print(report.host, "well:" if report.is_ok else "sick:", report.text)
+"""
 
 
 @pytest.fixture
@@ -103,3 +112,26 @@ def test_a_server_that_was_taken_out_can_still_be_probed_and_nobody_sees_it(site
         during = [director.ipvsadm(*words).checked().out for words in (("-S", "-n"), ("-L", "-n", "--stats"))]
     assert during == before
     assert Counter(site.ask(4)) == {"two": 2, "three": 2}
+
+
+def checked(site: Balanced, *words: str) -> list[str]:
+    """What tcp.monitor says of all servers, a line for each."""
+    done = site.net.director.run(sys.executable, "-c", CHECK, "-t", "2", *words, *site.servers)
+    return done.checked().out.splitlines()
+
+
+@each("dr")
+def test_a_monitor_sees_through_the_virtual_address_what_it_does_not_see_beside_it(site: Balanced) -> None:
+    """Also of a server that is out of the table by then; and it leaves no way open."""
+    one, two, three = site.servers
+    site.net.network.configure(site.net.servers[0], f"address delete {site.vip}/32 dev lo")
+    site.net.director.ipvsadm("-d", *site.service(), "-r", f"{two}:80").checked()
+    assert checked(site, "-p", "80") == [f"{server} well: port 80 open" for server in site.servers]
+    through = checked(site, "-p", "80", "--via", site.vip)
+    assert through == [f"{one} sick: no answer within 2 s", f"{two} well: port 80 open", f"{three} well: port 80 open"]
+    missing = f"sick: TCP {site.vip}:81 is no virtual service of this director"
+    assert checked(site, "-p", "80", "--via", f"{site.vip}:81") == [f"{server} {missing}" for server in site.servers]
+    with site.net.director.inside():
+        instance = Director().instance()
+        assert instance
+        assert list(map(is_probe, read_rows(instance))) == [False]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.report import HostReport
 from bpvs.mon.monitors.verdict import Sick, Stopwatch
+from bpvs.mon.monitors.via import Ways, ways
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -20,6 +21,17 @@ AT_ONCE = 512  # hosts of one call; keeps a big group from taking every descript
 
 async def check_hosts(hosts: Sequence[str], seconds: float, probe: Probe) -> list[HostReport]:
     """One report per host, in their order; `seconds` count for each, from when its turn comes."""
+    mine = Ways(hosts, seconds * (1 + len(hosts) // AT_ONCE))
+    token = ways.set(mine)
+    try:
+        return await _check_all(hosts, seconds, probe)
+    finally:
+        ways.reset(token)
+        if mine.are_open:
+            await mine.close()
+
+
+async def _check_all(hosts: Sequence[str], seconds: float, probe: Probe) -> list[HostReport]:
     if len(hosts) == 1:
         return [await check_host(hosts[0], seconds, probe)]
     turns = asyncio.Semaphore(AT_ONCE)

@@ -25,7 +25,7 @@ _LARGEST = 1 << 16  # bytes
 async def open_datagram(host: str, port: int, options: Common, watch: Stopwatch) -> Datagram:
     """A socket for the first address of the host to which there is a route; only the host can answer on it. Sick."""
     failure = Sick("name unknown")
-    for family, address in await targets(host, port, options, watch):
+    for family, address in await targets(host, port, options, watch, socket.SOCK_DGRAM):
         opened = open_socket(family, socket.SOCK_DGRAM, options)
         try:
             opened.connect(address)

@@ -62,7 +62,7 @@ class Datagrams:
 
 async def reach(host: str, port: int, options: Common, watch: Stopwatch) -> Datagrams:
     """The way to the first address of the host; Sick."""
-    family, address = (await targets(host, port, options, watch))[0]
+    family, address = (await targets(host, port, options, watch, socket.SOCK_DGRAM))[0]
     connection = open_socket(family, socket.SOCK_DGRAM, options)
     try:
         connection.connect(address)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bpvs.mon.monitors.via import Via, read_via
 from bpvs.text.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,12 +168,15 @@ class Common(Timed):
     source: str = option("--source", address, "")
     interface: str = option("--interface", interface, "")
     mark: int = option("--mark", mark, 0)
+    via: Via | None = option("--via", read_via, None)
     ipv4: bool = flag("-4")
     ipv6: bool = flag("-6")
 
     def __post_init__(self) -> None:
         if self.ipv4 and self.ipv6:
             raise ValueError("-4 and -6 exclude each other")
+        if self.via and (self.mark or self.interface):
+            raise ValueError("--via has a way of its own, without --mark and --interface")
         if self.source and self.family not in (socket.AF_UNSPEC, _family_of(self.source)):
             raise ValueError(f"{self.source} is of the other family than the option asks for")
 
@@ -188,7 +192,7 @@ def parse(program: str, kind: type[T], arguments: Sequence[str]) -> tuple[T, tup
     """The options and the words behind them; UsageError. Results are remembered: a monitor runs again and again.
 
     >>> parse("x.monitor", Common, ["-t3", "--source=::1", "somewhere"])
-    (Common(timeout=3.0, source='::1', interface='', mark=0, ipv4=False, ipv6=False), ('somewhere',))
+    (Common(timeout=3.0, source='::1', interface='', mark=0, via=None, ipv4=False, ipv6=False), ('somewhere',))
     """
     return _parse(program, kind, tuple(arguments))  # type: ignore[arg-type]  # a class is hashable
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from bpvs.mon.monitors.verdict import Sick, sick
+from bpvs.mon.monitors.via import prepare, target_via
 
 if TYPE_CHECKING:
     from bpvs.mon.monitors.options import Common
@@ -22,8 +23,13 @@ _RESOLVERS = 32  # threads: name servers that are silent hold up as many names
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
-async def targets(host: str, port: int, options: Common, watch: Stopwatch) -> list[Target]:
+async def targets(
+    host: str, port: int, options: Common, watch: Stopwatch, kind: socket.SocketKind = socket.SOCK_STREAM
+) -> list[Target]:
     """Where to connect to, in the order in which it is to be tried; Sick if the name leads nowhere."""
+    if options.via:
+        watch.begin("way")
+        host, port = await target_via(options.via, port, host, options.source, kind)
     literal = _literal(host.strip("[]"))
     if literal:
         family, (text, _, *scope) = literal
@@ -49,9 +55,12 @@ def open_socket(
         opened = socket.socket(family, kind | socket.SOCK_NONBLOCK, protocol)
     except OSError as error:
         raise sick(error) from None
-    if not (options.interface or options.mark or options.source):
+    if not (options.interface or options.mark or options.source or options.via):
         return opened
     try:
+        if options.via:
+            prepare(opened)
+            return opened
         if options.interface:
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, options.interface.encode())
         if options.mark:
