@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import socket
 import ssl
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from bpvs.mon.monitors.poller import poller
 from bpvs.mon.monitors.reach import open_socket, targets
 from bpvs.mon.monitors.verdict import Sick, printable, sick
 
@@ -24,21 +25,19 @@ LONGEST_LINE = 8192
 
 async def connect(host: str, port: int, options: Common, watch: Stopwatch) -> Stream:
     """A connection, begun anew with each address of the host until one accepts; Sick with the last one's reason."""
-    loop = asyncio.get_running_loop()
     failure = Sick("name unknown")
     for family, address in await targets(host, port, options, watch):
         watch.begin("connect")
-        connection = open_socket(family, socket.SOCK_STREAM, options)
+        stream = Stream(open_socket(family, socket.SOCK_STREAM, options), watch)
         try:
-            await loop.sock_connect(connection, address)
-        except OSError as error:
-            connection.close()
-            failure = sick(error)
+            code = await stream.connect(address)
         except BaseException:  # the deadline, or the daemon's end
-            connection.close()
+            stream.close()
             raise
-        else:
-            return Stream(connection, watch)
+        if not code:
+            return stream
+        stream.close()
+        failure = sick(OSError(code, ""))
     raise failure
 
 
@@ -48,7 +47,7 @@ class Stream:
     def __init__(self, connection: socket.socket, watch: Stopwatch) -> None:
         self.socket = connection
         self.watch = watch
-        self._loop = asyncio.get_running_loop()
+        self._poller = poller()
         self._kept = bytearray()
         self._tls: _Tls | None = None
 
@@ -56,7 +55,20 @@ class Stream:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """At once, whatever is in the way."""
         self.socket.close()
+
+    async def connect(self, address: tuple[Any, ...]) -> int:
+        """Begins with that; the error number."""
+        code = self.socket.connect_ex(address)
+        self._poller.add(self.socket)
+        if code != errno.EINPROGRESS:
+            return code
+        await self._poller.wait(self.socket)
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     async def send(self, data: bytes) -> None:
         """Sends all of it."""
@@ -141,16 +153,22 @@ class Stream:
         return taken
 
     async def _send(self, data: bytes) -> None:
-        try:
-            await self._loop.sock_sendall(self.socket, data)
-        except OSError as error:
-            raise sick(error) from None
+        while data:
+            try:
+                data = data[self.socket.send(data) :]
+            except BlockingIOError:
+                await self._poller.wait(self.socket)
+            except OSError as error:
+                raise sick(error) from None
 
     async def _receive(self) -> bytes:
-        try:
-            return await self._loop.sock_recv(self.socket, _PIECE)
-        except OSError as error:
-            raise sick(error) from None
+        while True:
+            try:
+                return self.socket.recv(_PIECE)
+            except BlockingIOError:
+                await self._poller.wait(self.socket)
+            except OSError as error:
+                raise sick(error) from None
 
     async def _receive_tls(self, tls: _Tls) -> bytes:
         while True:
