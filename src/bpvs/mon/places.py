@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bpvs.text.mon.values import split_paths
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -37,10 +39,13 @@ class Places:
     monerrfile: Path
 
 
-def places(settings: Settings) -> Places:
-    """Relative paths are below basedir (directories), cfbasedir (auth.cf, users) or logdir (logs), as in mon(8)."""
-    basedir = Path(settings.basedir or _BASE).absolute()
-    cfbasedir = Path(settings.cfbasedir or _CONFIG_BASE).absolute()
+def places(settings: Settings, directory: Path) -> Places:
+    """Relative paths are below basedir (directories), cfbasedir (auth.cf, users) or logdir (logs), as in mon(8).
+
+    directory: the current one, below which relative base directories are, and the pid file.
+    """
+    basedir = directory / (settings.basedir or _BASE)
+    cfbasedir = directory / (settings.cfbasedir or _CONFIG_BASE)
     logdir = basedir / (settings.logdir or (_LOGS if _LOGS.is_dir() else "log.d"))
     return Places(
         basedir=basedir,
@@ -51,10 +56,10 @@ def places(settings: Settings) -> Places:
         logdir=logdir,
         authfile=cfbasedir / (settings.authfile or "auth.cf"),
         userfile=cfbasedir / (settings.userfile or "monusers.cf"),
-        pidfile=_pidfile(settings.pidfile),
+        pidfile=_pidfile(settings.pidfile, directory),
         dtlogfile=logdir / (settings.dtlogfile or "downtime.log"),
         historicfile=logdir / settings.historicfile if settings.historicfile else None,
-        monerrfile=Path(settings.monerrfile or "/dev/null").absolute(),
+        monerrfile=directory / (settings.monerrfile or "/dev/null"),
     )
 
 
@@ -71,11 +76,11 @@ def missing_directories(settings: Settings, found: Places) -> list[str]:
 
 
 def _path_list(text: str, base: Path) -> tuple[Path, ...]:
-    return tuple(base / part.strip() for part in text.split(":") if part.strip())
+    return tuple(Path(path) for path in split_paths(text, str(base)))
 
 
-def _pidfile(text: str | None) -> Path | None:
+def _pidfile(text: str | None, directory: Path) -> Path | None:
     """An empty name means none."""
     if text is not None:
-        return Path(text).absolute() if text else None
+        return directory / text if text else None
     return next(filter(Path.is_dir, _PIDS), _PIDS[-1]) / "mon.pid"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.model import BpvsError
 from bpvs.mon.core.values import Outcome
+from bpvs.mon.descriptors import restore_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +63,7 @@ class Process:
             opened += (pipe, far_end)
             os.set_blocking(pipe, False)
             pid = _spawn(words, {**os.environ, **environment}, stdin_file, far_end)
+            restore_limit(pid)
             process = cls(pid, _pidfd_of(pid), pipe)
         except (OSError, ValueError) as error:
             for descriptor in opened:
@@ -72,12 +74,13 @@ class Process:
         return process
 
     async def outcome(self, timeout: float) -> Outcome:  # noqa: ASYNC109 - the end of the group is not a cancellation
-        """How it ended, by itself or because `timeout` seconds were over. Cancelled, it ends the program."""
+        """How it ended, by itself or because `timeout` seconds were over. Cancelled, it ends the program first."""
         watch = self._loop.call_later(timeout, self.end)
         try:
             status = await asyncio.shield(self._status)
         except asyncio.CancelledError:
             self.end()
+            await asyncio.shield(self._status)
             raise
         finally:
             watch.cancel()
@@ -88,10 +91,6 @@ class Process:
             number = os.WTERMSIG(status)
             return Outcome(BY_SIGNAL + number, self._output(f"died of {signal_name(number)}"), duration)
         return Outcome(os.WEXITSTATUS(status), self._output(), duration)
-
-    async def gone(self) -> None:
-        """Wait until it is reaped."""
-        await asyncio.shield(self._status)
 
     def end(self) -> None:
         """SIGTERM to the whole group; SIGKILL to what of it is left when the program ends or after GRACE."""

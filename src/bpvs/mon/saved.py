@@ -20,8 +20,10 @@ _TEXTS = frozenset(
     ("last_summary", "last_failure_summary", "last_failure_detail", "last_detail", "ack_comment", "last_traphost")
 )
 _NOT_NUMBERS = _TEXTS | {"failure_output", "trap_timer", "exitval", "last_check"}
-_NUMBERS = (*(name for name in SERVICE_FIELDS if name not in _NOT_NUMBERS), "flaps", "changed")
+_NUMBERS = (*(name for name in SERVICE_FIELDS if name not in _NOT_NUMBERS), "flaps", "changed", "duration")
 _HOST = "host_failure:"  # before a host's name; the value is since when it fails
+_UP_SENT = "up_sent:"  # before a period's label; the value is how many upalerts it sent since the last alert
+_LONGEST = 1 << 16  # characters of what a monitor printed: it may have been a megabyte
 _PERIOD_NAMES = {  # of the file -> of PeriodState
     "last_alert": "last_alert",
     "alert_sent": "alert_sent",
@@ -33,13 +35,14 @@ _PERIOD_NAMES = {  # of the file -> of PeriodState
 def saved_of(state: ServiceState) -> SavedService:
     """What the file keeps of a state: everything but timers and what runs."""
     fields = {name: str(int(getattr(state, name))) for name in _NUMBERS}
-    fields |= {name: getattr(state, name) for name in _TEXTS}
+    fields |= {name: getattr(state, name)[:_LONGEST] for name in _TEXTS}
     fields["exitval"] = "undef" if state.exitval is None else str(state.exitval)
     fields["last_check"] = "" if state.last_check is None else str(state.last_check)
-    fields["failure_output"] = decode(state.failure_output or b"")
+    fields["failure_output"] = decode((state.failure_output or b"")[:_LONGEST])
     if state.last_output is not None:
-        fields["last_output"] = decode(state.last_output)
+        fields["last_output"] = decode(state.last_output[:_LONGEST])
     fields |= {f"{_HOST}{host}": str(since) for host, since in state.host_failures.items()}
+    fields |= {f"{_UP_SENT}{label}": str(one.up_sent) for label, one in state.periods.items() if one.up_sent}
     return SavedService(state.key, fields, {label: _saved_period(one) for label, one in state.periods.items()})
 
 
@@ -59,6 +62,8 @@ def state_of(saved: SavedService) -> ServiceState:
         name.removeprefix(_HOST): _number(since, 0) for name, since in fields.items() if name.startswith(_HOST)
     }
     state.periods = {label: _period_of(values) for label, values in saved.periods.items()}
+    for label, period in state.periods.items():
+        period.up_sent = _number(fields.get(f"{_UP_SENT}{label}", ""), 0)
     return state
 
 

@@ -29,7 +29,7 @@ def executable(path: Path, mode: int = 0o755) -> None:
 
 
 def lookup(base: Path) -> Lookup:
-    return Lookup(places(Settings(basedir=str(base), mondir="one:two", alertdir="two:one")))
+    return Lookup(places(Settings(basedir=str(base), mondir="one:two", alertdir="two:one"), base))
 
 
 def test_the_first_directory_wins(base: Path) -> None:

@@ -3,14 +3,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bpvs.model.mon import Settings
 from bpvs.mon.places import missing_directories, places
 
+HERE = Path("/here")
+
 
 def test_what_nobody_names_is_where_mon_has_it() -> None:
-    found = places(Settings())
+    found = places(Settings(), HERE)
     assert found.cfbasedir == Path("/etc/mon")
     assert found.authfile == Path("/etc/mon/auth.cf")
     assert found.userfile == Path("/etc/mon/monusers.cf")
@@ -33,7 +33,7 @@ def test_relative_names_are_below_their_base(tmp_path: Path) -> None:
         dtlogfile="down.log",
         historicfile="/var/hist",
     )
-    found = places(settings)
+    found = places(settings, HERE)
     assert found.mondirs == (tmp_path / "own", Path("/abs/s"), tmp_path / "mon.d")
     assert found.statedir == tmp_path / "state"
     assert found.authfile == Path("/cf/who.cf")
@@ -41,17 +41,17 @@ def test_relative_names_are_below_their_base(tmp_path: Path) -> None:
     assert found.historicfile == Path("/var/hist")
 
 
-def test_a_relative_base_is_below_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert places(Settings(basedir="b", statedir="s")).statedir == tmp_path / "b" / "s"
+def test_relative_bases_are_below_the_current_directory() -> None:
+    found = places(Settings(basedir="b", statedir="s", cfbasedir=".", pidfile="pid"), HERE)
+    assert (found.statedir, found.authfile, found.pidfile) == (HERE / "b/s", HERE / "auth.cf", HERE / "pid")
 
 
 def test_an_empty_pidfile_is_none() -> None:
-    assert places(Settings(pidfile="")).pidfile is None
+    assert places(Settings(pidfile=""), HERE).pidfile is None
 
 
 def test_only_directories_that_somebody_named_are_missed(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     settings = Settings(basedir=str(tmp_path), mondir="here:gone")
-    assert missing_directories(settings, places(settings)) == [f"mondir: {tmp_path}/gone is no directory"]
-    assert missing_directories(Settings(), places(Settings())) == []
+    assert missing_directories(settings, places(settings, HERE)) == [f"mondir: {tmp_path}/gone is no directory"]
+    assert missing_directories(Settings(), places(Settings(), HERE)) == []
