@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,19 @@ def test_only_the_family_asked_for(host: Host) -> None:
     with host.inside():
         four, six = check("ping.monitor", "-6 -t 5", "127.0.0.1", "::1")
     assert (four.is_ok, four.text, six.is_ok) == (False, "it has no IPv6 address", True)
+
+
+def test_the_route_to_those_who_are_silent(silent: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "-T -r 0 -t 100"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with silent.inside():
+        (without,) = check("fping.monitor", words)
+        program = tmp_path / "traceroute"
+        program.write_text("#!/bin/sh\necho 1 10.0.0.1 $*\n")
+        program.chmod(0o755)
+        (with_it,) = check("fping.monitor", words, "[::1]")
+    assert (without.is_ok, without.detail) == (False, "there is no traceroute program")
+    assert (with_it.is_ok, with_it.detail) == (False, "1 10.0.0.1 -w 3 ::1")
 
 
 def test_fping_tells_who_lives(host: Host) -> None:

@@ -2,13 +2,14 @@
 """ping.monitor and fping.monitor: whether the host answers ICMP echoes, and how fast.
 
 `ping.monitor [-c count] [-6]` sends so many echoes, a second apart, and is content with one reply, as ping(8) is.
-`fping.monitor [-a] [-r num] [-s msecs] [-t msecs]` sends again until a reply comes.
+`fping.monitor [-a] [-r num] [-s msecs] [-t msecs] [-T]` sends again until a reply comes.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,16 @@ from bpvs.mon.monitors.check import check_hosts
 from bpvs.mon.monitors.echo import Echoes
 from bpvs.mon.monitors.options import Common, flag, option, parse, positive, seconds, whole
 from bpvs.mon.monitors.reach import targets
-from bpvs.mon.monitors.report import HostReport
-from bpvs.mon.monitors.verdict import Sick
+from bpvs.mon.monitors.verdict import Sick, printable
+from bpvs.mon.processes import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bpvs.mon.monitors.report import HostReport
     from bpvs.mon.monitors.verdict import Stopwatch
 
+_TRACE = 60.0  # seconds for one route
 _APART = 1.0  # seconds between echoes, as ping(8) has it
 
 
@@ -43,6 +46,7 @@ class FpingOptions(Common):
     retries: int = option("-r", whole, 3)
     slow: float = option("-s", seconds, 0.0)
     wait: int = option("-t", positive, 2000)
+    traces: bool = flag("-T")
 
 
 async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Mapping[str, str]) -> list[HostReport]:
@@ -76,6 +80,8 @@ async def check_fping(
     with Echoes(options) as echoes:
         limit = options.timeout or (options.retries + 2) * options.wait / 1000
         reports = await check_hosts((*more, *hosts), limit, partial(_fping, echoes, options))
+    if options.traces:
+        reports = await asyncio.gather(*(_traced(report, environment) for report in reports))
     if options.needs_one and any(report.is_ok for report in reports):
         return [report if report.is_ok else _tolerated(report) for report in reports]
     return reports
@@ -97,8 +103,19 @@ async def _fping(echoes: Echoes, options: FpingOptions, host: str, watch: Stopwa
     raise Sick(f"unreachable: no reply to {_echoes(options.retries + 1)}")
 
 
+async def _traced(report: HostReport, environment: Mapping[str, str]) -> HostReport:
+    """With the route to a failed host, as traceroute(8) sees it."""
+    if report.is_ok or report.host.startswith("-"):  # that would be an option
+        return report
+    program = shutil.which("traceroute")
+    if not program:
+        return replace(report, detail="there is no traceroute program")
+    outcome = await run((program, "-w", "3", report.host.strip("[]")), environment, _TRACE)
+    return replace(report, detail="\n".join(printable(line) for line in outcome.output.splitlines()))
+
+
 def _tolerated(report: HostReport) -> HostReport:
-    return HostReport(report.host, True, f"{report.text}; others are alive", report.phases, report.detail)
+    return replace(report, is_ok=True, text=f"{report.text}; others are alive")
 
 
 def _echoes(count: int) -> str:
