@@ -6,11 +6,18 @@ A script is written `SECOND RESULT`, where the result is `ok`, or `fail`, `fail:
 
 from __future__ import annotations
 
+from random import Random
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bpvs.model.mon import AlertKind
+from bpvs.mon.core.engine import Engine
 from bpvs.mon.core.values import CallAlert
 from tests.unit.mon.core.stage import HTTP, Stage, one_service
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BOTH = "alert a.alert\nupalert a.alert"
 EVERY_5 = "5 fail, 10 fail, 15 fail, 20 fail, 25 fail, 30 fail, 35 ok"
@@ -92,18 +99,38 @@ RULES = [
 LETTERS = {AlertKind.FAILURE: "f", AlertKind.UP: "u", AlertKind.STARTUP: "s"}
 
 
-def play(stage: Stage, script: str) -> None:
-    for event in script.split(", "):
+def events(script: str) -> Iterator[tuple[float, int, str]]:
+    """Second, status and output of each result."""
+    for event in filter(None, script.split(", ")):
         second, _, what = event.partition(" ")
         word, summary, status = (*what.split(":"), "", "")[:3]
-        stage.sleep(float(second) - stage.seconds)
-        stage.result(HTTP, 0 if word == "ok" else int(status or 1), summary.replace("/", "\n") or "out")
+        yield float(second), 0 if word == "ok" else int(status or 1), summary.replace("/", "\n") or "out"
+
+
+def told(stage: Stage) -> str:
+    """The calls so far, as in the tables."""
+    calls = [(second, one.kind) for second, one in stage.effects if isinstance(one, CallAlert)]
+    return " ".join(f"{second:g}{LETTERS[kind]}" for second, kind in calls)
 
 
 @pytest.mark.parametrize(("period", "script", "expected"), [pytest.param(*rule[1:], id=rule[0]) for rule in RULES])
 def test_rule(period: str, script: str, expected: str) -> None:
     stage = Stage(one_service(period))
     stage.take(stage.engine.start(stage.now))
-    play(stage, script)
-    calls = [(second, one.kind) for second, one in stage.effects if isinstance(one, CallAlert)]
-    assert " ".join(f"{second:g}{LETTERS[kind]}" for second, kind in calls) == expected
+    for second, status, output in events(script):
+        stage.sleep(second - stage.seconds)
+        stage.result(HTTP, status, output)
+    assert told(stage) == expected
+
+
+@pytest.mark.parametrize(("period", "script", "expected"), [pytest.param(*rule[1:], id=rule[0]) for rule in RULES])
+def test_rule_with_a_restart_before_every_result(period: str, script: str, expected: str) -> None:
+    stage = Stage(one_service(period))
+    stage.take(stage.engine.start(stage.now))
+    for second, status, output in events(script):
+        stage.sleep(second - stage.seconds)
+        states = stage.engine.states.values()
+        stage.engine = Engine(stage.engine.config, Random(1), stage.now, known_scripts=stage.scripts)  # noqa: S311
+        stage.engine.restore(states, stage.now)
+        stage.result(HTTP, status, output)
+    assert told(stage) == expected

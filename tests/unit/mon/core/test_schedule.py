@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from bpvs.model.mon import Key
+from bpvs.mon.core.values import StartMonitor
 from tests.unit.mon.core.stage import EPOCH, HTTP, Stage, one_service
 
 
@@ -38,7 +39,7 @@ def test_a_late_run_does_not_pile_up() -> None:
     stage.sleep(12)
     stage.result(HTTP, 0)
     stage.tick_until(30.5)
-    assert [second for second, _ in stage.effects if _.__class__.__name__ == "StartMonitor"] == pytest.approx([5, 20])
+    assert [second for second, one in stage.effects if isinstance(one, StartMonitor)] == pytest.approx([5, 20])
 
 
 def test_runs_of_one_service_do_not_overlap() -> None:
@@ -86,15 +87,15 @@ def test_failure_interval_holds_while_the_monitor_fails() -> None:
 
 def test_maxprocs_starts_the_longest_due_first_and_says_so_once() -> None:
     stage = Stage(many(5, "10s", "maxprocs = 2"))
+    due = [key for _, key in sorted((stage.engine.timer(key, stage.now), key.service) for key in stage.engine.states)]
     stage.sleep(10)
-    assert len(stage.tick()) == 2
-    started = [one.key for one in stage.tick()]
-    while waiting := [key for key, state in stage.engine.states.items() if state.is_running]:
-        stage.result(waiting[0], 0)
-        started += [one.key for one in stage.tick()]
-        if stage.seconds > 10 or len(started) == 3:
-            break
-    assert len(started) == 3
+    started = stage.tick()
+    assert len(started) == 2
+    while len(started) < 5:
+        assert stage.tick() == []
+        stage.result(started[-1].key, 0)
+        started += stage.tick()
+    assert [one.key.service for one in started] == due
     assert stage.logs("info") == ["throttled at 2 processes"]
 
 
