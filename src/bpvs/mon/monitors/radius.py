@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
 from bpvs.mon.monitors.credentials import Secret, kept_in, told
-from bpvs.mon.monitors.datagrams import reach
+from bpvs.mon.monitors.datagram import open_datagram
 from bpvs.mon.monitors.options import Common, one_line, option, parse, port, positive
 from bpvs.mon.monitors.verdict import Sick
 from bpvs.mon.monitors.wire import radius
@@ -65,10 +65,10 @@ async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Map
 async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
     secret = _read(options.secret_kept or options.secret_given).encode()
     request = _request(options, secret)
-    with await reach(host, options.port, options, watch) as link:
+    with await open_datagram(host, options.port, options, watch) as datagram:
         watch.begin("request")
-        pauses = [options.timeout / options.attempts] * (options.attempts - 1)
-        answer = radius.read_answer(await link.ask(request, pauses), request, secret)
+        read = partial(radius.read_answer, request=request, secret=secret)
+        answer = await datagram.ask(request, read, options.timeout / options.attempts)
     words = f": {answer.message}" if answer.message else ""
     if answer.code == radius.ACCESS_REJECT:
         raise Sick(f"rejected{words}")

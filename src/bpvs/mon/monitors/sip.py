@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.datagrams import reach
+from bpvs.mon.monitors.datagram import open_datagram
 from bpvs.mon.monitors.options import flag, one_line, option, parse, port, statuses
-from bpvs.mon.monitors.stream import Stream, connect
+from bpvs.mon.monitors.stream import connect
 from bpvs.mon.monitors.tls import Secure, secure
 from bpvs.mon.monitors.verdict import Sick
 from bpvs.mon.monitors.wire import sip
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _SIP, _SIPS = 5060, 5061
 _LONGEST = 1 << 16
 _HEAD_END = re.compile(rb"\r\n\r\n")
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0, 4.0, 4.0)  # T1, doubled up to T2: section 17.1.2.2
+_FINAL = 200  # statuses below announce another answer
+_AGAIN = 1.0  # seconds: T1, which begins with 0.5 and doubles, stays near it (section 17.1.2.2)
 _MOST_PROVISIONAL = 20
 
 
@@ -75,26 +76,20 @@ async def _by_stream(options: Options, host: str, watch: Stopwatch, identity: si
         transport = "TLS" if options.tls else "TCP"
         await stream.send(_request(options, host, transport, stream.socket, identity))
         for _ in range(_MOST_PROVISIONAL):
-            answer = sip.read_answer(await _head(stream), identity)
-            if answer.status >= 200:
+            answer = sip.read_answer((await stream.until(_HEAD_END, _LONGEST)).string, identity)
+            if answer.status >= _FINAL:
                 return answer
     raise Sick(f"{_MOST_PROVISIONAL} provisional answers and no final one")
 
 
 async def _by_datagrams(options: Options, host: str, watch: Stopwatch, identity: sip.Identity) -> sip.Answer:
-    with await reach(host, options.port or _SIP, options, watch) as link:
+    def final(raw: bytes) -> sip.Answer | None:
+        answer = sip.read_answer(raw, identity)
+        return answer if answer.status >= _FINAL else None
+
+    with await open_datagram(host, options.port or _SIP, options, watch) as datagram:
         watch.begin("OPTIONS")
-        raw = await link.ask(_request(options, host, "UDP", link.socket, identity), _PAUSES)
-        for _ in range(_MOST_PROVISIONAL):
-            answer = sip.read_answer(raw, identity)
-            if answer.status >= 200:
-                return answer
-            raw = await link.more()
-    raise Sick(f"{_MOST_PROVISIONAL} provisional answers and no final one")
-
-
-async def _head(stream: Stream) -> bytes:
-    return (await stream.until(_HEAD_END, _LONGEST)).string
+        return await datagram.ask(_request(options, host, "UDP", datagram.socket, identity), final, _AGAIN)
 
 
 def _request(options: Options, host: str, transport: str, connection: socket.socket, identity: sip.Identity) -> bytes:
