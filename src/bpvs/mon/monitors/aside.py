@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_busy: set[str] = set()
+_PATIENCE = 2.0  # seconds after which a call hangs
+
+_begun: dict[str, list[float]] = {}  # by what it touches: when each call that lasts began
 
 
 async def aside(what: str, work: Callable[[], T]) -> T:
@@ -24,12 +27,16 @@ async def aside(what: str, work: Callable[[], T]) -> T:
 
     `what` names what it touches: while one call hangs on that, further ones raise Sick instead of hanging as well.
     """
-    if what in _busy:
-        raise Sick("an earlier check of it still hangs in the kernel")
+    now = time.monotonic()
+    begun = _begun.setdefault(what, [])
+    if begun and now - begun[0] > _PATIENCE:
+        raise Sick(f"an earlier check of it hangs in the kernel for {now - begun[0]:.0f} s")
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def deliver(settle: Callable[[], None]) -> None:
+        if not begun:
+            _begun.pop(what, None)
         if not done.done():  # by the deadline
             settle()
 
@@ -38,10 +45,10 @@ async def aside(what: str, work: Callable[[], T]) -> T:
             settle = partial(done.set_result, work())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is awaited
             settle = partial(done.set_exception, error)
-        _busy.discard(what)
+        begun.remove(now)
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(deliver, settle)
 
-    _busy.add(what)
+    begun.append(now)
     threading.Thread(target=run, name=f"aside {what}", daemon=True).start()
     return await done
