@@ -34,7 +34,7 @@ def _refusal(state: bytes, text: bytes) -> bytes:
 
 
 BIND_OK = bytes.fromhex("300c 020102 61070a0100 0400 0400")
-ENTRY = bytes.fromhex("301b 020103 6416 0404 636e3d61 300e 300c 0402 736e 3106 0404") + b"Bund"
+ENTRY = bytes.fromhex("301b 020103 6416 0404 636e3d61 300e 300c 0402 736e 3106 0404") + b"Rose"
 DONE = bytes.fromhex("300c 020103 65070a0100 0400 0400")
 
 # Monitor, server, arguments, is it well, what is said.
@@ -179,7 +179,7 @@ ROWS: dict[str, tuple[str, Serve, list[str], bool, str]] = {
     "ldap, the value": (
         "ldap",
         turns(BIND_OK, ENTRY + DONE),
-        ["-attribute", "SN", "-value", "Bund"],
+        ["-attribute", "SN", "-value", "Rose"],
         True,
         "1 entry found",
     ),
