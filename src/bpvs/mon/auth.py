@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bpvs.model import BpvsError
 from bpvs.mon import crypt, pam
 from bpvs.text.mon.auth import parse_users
+from bpvs.text.mon.escape import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,7 +70,7 @@ class Authenticator:
                     return True
             except (BpvsError, OSError) as error:
                 self._log("err", f"authtype {name}: {error}")
-        self._log("warning", f"login of {user!r} from {address} failed")
+        self._log("warning", f"login of '{visible(user)}' from {address} failed")
         return False
 
     def close(self) -> None:

@@ -38,10 +38,11 @@ def of_monitor(outcome: Outcome) -> Result:
 
 
 def of_trap(trap: Trap) -> Result:
-    """The result that a trap tells."""
-    output = f"{trap.summary}\n\n{trap.detail}".encode("utf-8", "surrogateescape")
+    """The result that a trap tells; as output, its detail stands behind an empty line."""
+    detail = f"\n{trap.detail}"
+    output = f"{trap.summary}\n{detail}".encode("utf-8", "surrogateescape")
     summary = summary_of(output) if trap.status else trap.summary
-    return Result(AlertKind.TRAP, trap.status, output, summary, trap.detail)
+    return Result(AlertKind.TRAP, trap.status, output, summary, detail)
 
 
 def of_silence(seconds: float, now: Moment) -> Result:

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from bpvs.mon.protocol.reply import Refused, Reply, done
+from bpvs.text.mon.escape import visible
 
 if TYPE_CHECKING:
     from bpvs.mon.protocol.session import Session
@@ -41,7 +42,7 @@ async def login(session: Session, rest: str) -> Reply:
     user, _, password = rest.partition(" ")
     if await session.office.accepts(user, password, session.address):
         session.user = user
-        session.office.log("info", f"authenticated {user}")
+        session.office.log("info", f"authenticated {visible(user)} from {session.address}")
         return done("login accepted")
     session.failed_logins += 1
     session.is_over = session.failed_logins >= _MOST_FAILED_LOGINS

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from bpvs.model import BpvsError
 from bpvs.mon.protocol.commands import COMMANDS
 from bpvs.mon.protocol.reply import Refused, Reply
+from bpvs.text.mon.escape import visible
 
 if TYPE_CHECKING:
     from bpvs.model.mon import Key
     from bpvs.mon.protocol.office import Office
 
 _LINE = re.compile(r"(\S+)\s*(.*)", re.DOTALL)
-_LOGGED = 200  # characters of a command that the log keeps
 # What only looks; the log tells of it at debug level, because pages that watch mon ask every few seconds.
 _LOOKING = frozenset(("list", "get", "servertime", "version", "protid", "checkauth", "getview", "setview", "quit"))
 
@@ -44,7 +44,7 @@ class Session:
         if self.office.auth.may(self.user, command):
             return True
         reason = "denied" if self.user else "not authenticated"
-        self.office.log("err", f"user '{self.user or ''}' tried '{_visible(command)}', {reason}")
+        self.office.log("err", f"user '{self.user or ''}' tried '{visible(command)}', {reason}")
         return False
 
 
@@ -59,16 +59,11 @@ async def answer(session: Session, line: str) -> Reply:
         return Reply("520 command could not be executed, unknown command")
     if word != "login":
         level = "debug" if word in _LOOKING else "info"
-        session.office.log(level, f'client command "{_visible(line)}" from {session.address}')
+        session.office.log(level, f'client command "{visible(line)}" from {session.address}')
     try:
         reply = command.run(session, rest)
         return reply if isinstance(reply, Reply) else await reply
     except Refused as error:
         return Reply(f"{error.code} {error}")
     except BpvsError as error:
-        return Reply(f"520 {_visible(str(error))}")
-
-
-def _visible(text: str) -> str:
-    """A client's text for the log: short, and on one line."""
-    return "".join(character if character.isprintable() else "?" for character in text[:_LOGGED])
+        return Reply(f"520 {visible(str(error))}")

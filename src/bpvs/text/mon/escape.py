@@ -37,6 +37,12 @@ def unescape(text: str) -> str:
     return decode(_ESCAPED.sub(_byte_of, encode(text)))
 
 
+def visible(text: str, longest: int = 200) -> str:
+    """What a stranger sent, for the log: one line, and not a long one."""
+    shown = "".join([character if character.isprintable() else "?" for character in text[:longest]])
+    return shown if len(text) <= longest else f"{shown}..."
+
+
 def _byte_of(match: re.Match[bytes]) -> bytes:
     code = match[1]
     return code if code == b"\\" else bytes([int(code, 16)])
