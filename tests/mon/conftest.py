@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.mon.running import Mon
+from tests.mon.small import desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["desk"]
 
 
 @pytest.fixture

@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from typing import TYPE_CHECKING
 
 from bpvs.model import BpvsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LIBRARY = "libpam.so.0"
 # Numbers of <security/_pam_types.h>
@@ -45,8 +49,10 @@ class _Conversation(ctypes.Structure):
     _fields_ = (("converse", _CONVERSE), ("data", ctypes.c_void_p))
 
 
-def authenticate(user: str, password: str, *, service: str = "passwd", address: str = "") -> bool:
-    """Whether the stack `service` of /etc/pam.d takes the password. NoPam.
+def authenticate(
+    user: str, password: str, *, service: str = "passwd", address: str = "", folder: str | None = None
+) -> bool:
+    """Whether the stack `service` of `folder`, of /etc/pam.d without one, takes the password. NoPam.
 
     `address` is the client's, for modules that ask. A failure is not delayed here: the protocol does that.
     """
@@ -57,7 +63,7 @@ def authenticate(user: str, password: str, *, service: str = "passwd", address: 
     converse = _CONVERSE(functools.partial(_answer, libc, name, secret))
     conversation = _Conversation(converse, None)
     handle = ctypes.c_void_p()
-    begun = pam.pam_start(service.encode(), name, ctypes.byref(conversation), ctypes.byref(handle))
+    begun = _start(pam, folder)(service.encode(), name, ctypes.byref(conversation), ctypes.byref(handle))
     if begun != _SUCCESS:
         raise NoPam(f"PAM cannot be begun for service {service}: error {begun}")
     no_delay = _DELAY(lambda *_: None)
@@ -67,6 +73,12 @@ def authenticate(user: str, password: str, *, service: str = "passwd", address: 
     result = int(pam.pam_authenticate(handle, 0))
     pam.pam_end(handle, result)
     return result == _SUCCESS
+
+
+def _start(pam: ctypes.CDLL, folder: str | None) -> Callable[..., int]:
+    if folder is None:
+        return pam.pam_start
+    return lambda *arguments: int(pam.pam_start_confdir(*arguments[:3], folder.encode(), arguments[3]))
 
 
 def _answer(
@@ -99,6 +111,7 @@ def _libraries() -> tuple[ctypes.CDLL, ctypes.CDLL]:
         raise NoPam from None
     pointer = ctypes.c_void_p
     pam.pam_start.argtypes = (ctypes.c_char_p, ctypes.c_char_p, pointer, pointer)
+    pam.pam_start_confdir.argtypes = (ctypes.c_char_p, ctypes.c_char_p, pointer, ctypes.c_char_p, pointer)
     pam.pam_set_item.argtypes = (pointer, ctypes.c_int, pointer)
     pam.pam_authenticate.argtypes = (pointer, ctypes.c_int)
     pam.pam_end.argtypes = (pointer, ctypes.c_int)
