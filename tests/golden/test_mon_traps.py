@@ -21,7 +21,13 @@ FOLDER = Path(__file__).parent / "mon/06_traps"
 BYPASS = "the user * opens nothing by itself"
 EXPIRED = "the end of trapduration is a recovery: people are told, and the next failure is a new outage"
 # What the last trap before had left.
-NOTHING_CAME: dict[str, object] = {"opstatus": "1", "last_opstatus": "0", "exitval": "0", "last_summary": "", "alerts_sent": "0"}
+NOTHING_CAME: dict[str, object] = {
+    "opstatus": "1",
+    "last_opstatus": "0",
+    "exitval": "0",
+    "last_summary": "",
+    "alerts_sent": "0",
+}
 # By what was sent: which of our findings differ from the recorded ones, and why.
 ACCEPTED: dict[str, tuple[str, dict[str, object]]] = {
     "user * (wildcard name) without password": (

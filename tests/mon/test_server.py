@@ -132,7 +132,7 @@ def test_lines_end_as_they_like(desk: Desk, line: bytes) -> None:
 def test_a_line_may_come_in_pieces_and_many_at_once(desk: Desk) -> None:
     async def scene(hall: Hall) -> None:
         client = await hall.guest()
-        for piece in (b"li", b"st sta", b"te\nprotid 97", b"45\nlist state\n"):
+        for piece in (b"li", b"st ", b"state\nprotid 97", b"45\nlist state\n"):
             client.writer.write(piece)
             await client.writer.drain()
             await asyncio.sleep(0)
