@@ -8,13 +8,13 @@ When all places are taken, the one idle longest of those not logged in makes roo
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bpvs.mon.protocol.session import Session, answer
 from bpvs.text.mon.escape import decode, encode
+from bpvs.text.mon.settings import client_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,10 +35,10 @@ _TOO_MANY = b"520 too many clients\n"
 
 
 def allows(patterns: Sequence[str] | None) -> Callable[[str], bool]:
-    """The test of `clientallow`: whole addresses by regular expressions in which a plain dot is a dot."""
+    """The test of `clientallow`."""
     if patterns is None:
         return _anybody
-    compiled = [re.compile(re.sub(r"(?<![\[\\])\.", r"\\.", pattern)) for pattern in patterns]
+    compiled = [client_pattern(pattern) for pattern in patterns]
     return lambda address: any(pattern.fullmatch(address) for pattern in compiled)
 
 
