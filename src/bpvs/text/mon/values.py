@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kinds of values in a mon.cf: times, numbers, names, yes and no; each refusal is a `Wrong`."""
+"""The kinds of values in a mon.cf: times, numbers, names, yes and no, paths; each refusal is a `Wrong`."""
 
 from __future__ import annotations
 
 import math
+import os.path
 import re
 from typing import TYPE_CHECKING
 
 from bpvs.model.mon import ExitRange
 from bpvs.text.mon.errors import Wrong
+from bpvs.text.mon.lines import BLANKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,3 +95,9 @@ def yes(text: str) -> bool:
 def neither(text: str) -> str:
     """What is odd about a flag that is neither yes nor no."""
     return "" if text.lower() in _YES + _NO else f"{text!r} is neither yes nor no and counts as no"
+
+
+def split_paths(text: str, base: str) -> tuple[str, ...]:
+    """The directories of a search path, parted by colons and blanks around them; relative ones are below `base`."""
+    parts = (part.strip(BLANKS) for part in text.split(":"))
+    return tuple(os.path.join(base, part) for part in parts if part)

@@ -17,6 +17,7 @@ from bpvs.text.mon.values import (
     port,
     positive_seconds,
     seconds,
+    split_paths,
     whole_seconds,
     yes,
 )
@@ -107,3 +108,18 @@ def test_tags() -> None:
 def test_yes_and_no(text: str, value: bool, odd: bool) -> None:
     assert yes(text) is value
     assert bool(neither(text)) is odd
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("/x/monitors:/y", ("/x/monitors", "/y")),
+        ("/x/mon.d:/s/y", ("/x/mon.d", "/s/y")),
+        (" /x : y ", ("/x", "/base/y")),
+        ("mon.d", ("/base/mon.d",)),
+        ("/x::/y:", ("/x", "/y")),
+        ("", ()),
+    ],
+)
+def test_search_paths(text: str, paths: tuple[str, ...]) -> None:
+    assert split_paths(text, "/base") == paths
