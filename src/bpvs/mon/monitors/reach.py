@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from bpvs.mon.monitors.resolver import resolve
 from bpvs.mon.monitors.verdict import Sick, sick
 from bpvs.mon.monitors.via import prepare, target_via
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
     Target = tuple[socket.AddressFamily, tuple[Any, ...]]  # as getaddrinfo has them: family, socket address
 
-_RESOLVERS = 32  # threads: name servers that are silent hold up as many names
 _FAMILIES = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
 
 
@@ -37,14 +35,12 @@ async def targets(
             raise Sick(f"it has no {_FAMILIES[options.family]} address")
         return [(family, (text, port, *scope))]
     watch.begin("resolve")
-    ask = asyncio.get_running_loop().run_in_executor
     try:
-        found = await ask(_threads(), socket.getaddrinfo, host, port, options.family, socket.SOCK_STREAM)
+        return await resolve(host, port, options.family)
     except OSError as error:
         raise sick(error) from None
     except UnicodeError:
         raise Sick("name unknown") from None
-    return [(family, address) for family, _, _, _, address in found]
 
 
 def open_socket(
@@ -91,8 +87,3 @@ def _literal(host: str) -> tuple[socket.AddressFamily, tuple[Any, ...]] | None:
     except (OSError, UnicodeError):
         return None
     return family, address
-
-
-@lru_cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_RESOLVERS, "resolve")
