@@ -23,7 +23,7 @@ def test_a_trap_is_a_result() -> None:
     assert call.arguments[8:] == ("-T", "dn")
     assert (call.environment["MON_RETVAL"], call.environment["MON_LAST_SUMMARY"]) == ("3", "disk full")
     state = stage.engine.states[DISK]
-    assert (state.last_trap, state.last_traphost, state.last_detail) == (EPOCH, "192.0.2.1", "line1\nline2\n")
+    assert (state.last_trap, state.last_traphost, state.last_detail) == (EPOCH, "192.0.2.1", "\nline1\nline2\n")
     stage.trap(DISK, 0, "fine")
     assert (stage.calls()[1].kind, stage.calls()[1].arguments[8:]) == (AlertKind.UP, ("-u", "up"))
     assert stage.downtimes()[0].interval == 0
