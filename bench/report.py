@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, quantiles
+from typing import TYPE_CHECKING
 
 from bench.commands import Timing
 from bench.memory import BUDGET, PER_CONNECTION, Memory
@@ -16,7 +17,11 @@ from bench.packets import Row
 from bench.rig import SERVERS
 from bench.traffic import FLOWS
 
+if TYPE_CHECKING:
+    from bench.mon import Watched
+
 Line = Sequence[str]
+LATE_BUDGET = 0.250  # seconds, for all but one of a hundred checks
 
 
 def machine() -> str:
@@ -55,6 +60,32 @@ def packets(rows: Sequence[Row], sizes: dict[str, int]) -> str:
         "",
     )
     return f"{title}\n{_table(head, [_packet_line(row) for row in rows], 4)}"
+
+
+def monitoring(found: Sequence[Watched]) -> str:
+    """The daemons."""
+    title = (
+        "Monitor daemons: http checks of so many servers every 5 s, the daemon on one core, the servers on another.\n"
+        "How late a check begins after it was due; how far the gap between two visits to a server is from 5 s;\n"
+        "processor time with all monitors that were started; resident memory of the daemon."
+    )
+    head = ("daemon", "servers", "checks", "late p50", "late p99", "worst", "budget", "", "drift p99", "CPU", "memory")
+    return f"{title}\n{_table(head, [_watched_line(one) for one in found], 1)}"
+
+
+def _watched_line(one: Watched) -> Line:
+    late = [f"{1000 * _share(one.late, share):.1f} ms" if one.late else "-" for share in (0.5, 0.99, 1)]
+    met = ("250 ms", _met(_share(one.late, 0.99) <= LATE_BUDGET)) if one.late else ("", "")
+    drift = _share(sorted(map(abs, one.drift)), 0.99)
+    return (
+        *(one.name, f"{one.load.services:,}", f"{one.checks:,}", *late, *met),
+        *(f"{1000 * drift:.1f} ms", f"{100 * one.cpu:.0f} %", f"{one.resident / 1024:.0f} MiB"),
+    )
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    """The value that so large a share does not exceed."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))] if values else 0.0
 
 
 def replays(rows: Sequence[Row]) -> str:
