@@ -7,6 +7,7 @@ Every time is in seconds. Nothing here knows the file's syntax (`bpvs.text.mon`)
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from typing import NamedTuple
 
 from bpvs.model.mon.calendar import Calendar
 from bpvs.model.mon.expression import Expression
@@ -62,9 +63,8 @@ class Status(IntEnum):
     WARN = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The name of a service: its group's and its own. Ordered as text: `group:service`."""
+class Key(NamedTuple):
+    """The name of a service: its group's and its own; a tuple, since every step of a check looks something up by it."""
 
     group: str
     service: str

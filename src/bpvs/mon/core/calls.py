@@ -19,6 +19,7 @@ LONGEST_VARIABLE = 64 * 1024
 LONGEST_ENVIRONMENT = 512 * 1024
 LONGEST_ARGUMENT = 120 * 1024
 CUT = b"...[cut]"
+_SURELY_SHORT = 8 * 1024  # characters of all values together: even as UTF-8, and with names, within every limit
 
 FLAGS = {
     AlertKind.UP: "-u",
@@ -82,6 +83,9 @@ def capped(variables: Mapping[str, str]) -> dict[str, str]:
 
     What is cut ends in `CUT`; those for which nothing is left are not there.
     """
+    together = "".join(variables.values())
+    if len(together) <= _SURELY_SHORT and "\0" not in together:  # as nearly always
+        return dict(variables)
     left = LONGEST_ENVIRONMENT
     result = {}
     for name, value in variables.items():

@@ -79,5 +79,6 @@ def printable(text: bytes, longest: int = _LONGEST) -> str:
     '220 mail?[2J ready'
     """
     line = text[: longest + 1].decode("utf-8", "replace").strip()
-    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    if not line.isprintable():
+        line = "".join(letter if letter.isprintable() else "?" for letter in line)
     return f"{line[:longest]}..." if len(text.strip()) > longest else line
