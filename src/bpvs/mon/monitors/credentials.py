@@ -55,7 +55,7 @@ def kept_in(path: str) -> Secret:
 class Credentials(Secure):
     """The options of monitors that can log in."""
 
-    username: str = option("--username --user", one_line, "")
+    username: str = option("--username", one_line, "")
     given: Secret | None = option("--password", told, None)
     kept: Secret | None = option("--password-file", kept_in, None)
 

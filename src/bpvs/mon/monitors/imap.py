@@ -43,7 +43,7 @@ class Options(Upgradable):
     timeout: float = option("-t --timeout", seconds, 30.0)
     port: int = option("-p --port", port, 0)
     mailbox: str = option("-m --mailbox", _quotable, "")
-    username: str = option("--username --user", _quotable, "")
+    username: str = option("--username", _quotable, "")
 
 
 async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Mapping[str, str]) -> list[HostReport]:

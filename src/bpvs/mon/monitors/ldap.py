@@ -48,7 +48,7 @@ class Options(Upgradable):
     value: str | None = option("-value", str, None)
     is_verbose: bool = flag("-verbose")
     scope: int | None = option("--scope", _scope, None)
-    username: str = option("--bind-dn --username --user", one_line, "")
+    username: str = option("--bind-dn --username", one_line, "")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,7 +45,7 @@ class Options(Credentials):
 
     timeout: float = option("-t -timeout", seconds, 60.0)
     port: int = option("-p -port", port, 3306)
-    username: str = option("-username --user", str, "")
+    username: str = option("-username", str, "")
     given: Secret | None = option("-password", _password, None)
     database: str = option("-database", str, "")
 

@@ -35,7 +35,7 @@ class Options(Upgradable):
     port: int = option("-p --port", port, 0)
     group: str = option("-g --group", one_line, "control")
     is_feeder: bool = flag("-f --feeder")
-    username: str = option("-u --username --user", one_line, "")
+    username: str = option("-u --username", one_line, "")
     given: Secret | None = option("-a --password", told, None)
 
 

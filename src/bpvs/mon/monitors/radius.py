@@ -40,7 +40,7 @@ class Options(Common):
     """radius.monitor's."""
 
     port: int = option("-p -port", port, 1645)
-    username: str = option("-username --user", _user, "")
+    username: str = option("-username", _user, "")
     given: Secret | None = option("-password", told, None)
     kept: Secret | None = option("--password-file", kept_in, None)
     secret_given: Secret | None = option("-secret", told, None)
