@@ -197,7 +197,7 @@ def test_systemd_is_told_what_goes_on(web: Mon, monkeypatch: pytest.MonkeyPatch)
         web.send(signal.SIGTERM)
         while systemd.recv(999) != b"STOPPING=1":
             pass
-        assert web.end() == 0
+        assert web.exit_code() == 0
 
 
 def test_in_the_background_the_command_returns_when_it_is_ready(web: Mon) -> None:
