@@ -28,6 +28,7 @@ from bpvs.mon.places import missing_directories
 from bpvs.mon.protocol.server import Server, allows
 from bpvs.mon.remote import Remote
 from bpvs.mon.store import Store
+from bpvs.mon.traps import Traps
 from bpvs.text.mon.auth import parse_auth
 from bpvs.text.mon.errors import ConfigError
 from bpvs.text.mon.lines import Place
@@ -80,6 +81,7 @@ class Daemon:
             pause=command.tick,
         )
         self._server = Server(self)
+        self._traps = Traps(self)
         self._use(setup)
         self._resetting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -100,6 +102,7 @@ class Daemon:
         self.log("info", f"mon server started, clients on port {clients}, traps on port {traps}")
         self._conductor.perform(self.engine.start(Moment.now()))
         await self._server.start(tcp)
+        await self._traps.start(udp)
         ready()
         self._readiness.ready(self._watching())
         self._tell_alive()
@@ -141,6 +144,7 @@ class Daemon:
             asyncio.get_running_loop().remove_signal_handler(number)  # a second one is obeyed at once
         self._conductor.stop()
         await self._server.close()
+        await self._traps.close()
         await self._conductor.runner.close()
         await self._alerting.drain(LAST_ALERTS)
         await self._store.close()

@@ -47,6 +47,7 @@ class Launcher:
         self._by_dependency: dict[Key, None] = {}
         self._moved = False
         self._throttled = False
+        self._complaints: dict[Key, str] = {}  # what was last said of those that cannot be run
         self._looked: int | None = None  # second of the wall clock
         self._next_look = -inf  # Moment.clock
 
@@ -175,8 +176,16 @@ class Launcher:
         complaint = self._cannot_run(key, hosts)
         if complaint:
             self.plan_next(key, now)
-            return [*effects, Log("err", f"{key.group}/{key.service} is not tested: {complaint}")]
+            return [*effects, *self._complain(key, complaint)]
+        self._complaints.pop(key, None)
         return [*effects, self._start(key, hosts, now)]
+
+    def _complain(self, key: Key, complaint: str) -> list[Effect]:
+        """Once, not at every interval."""
+        if self._complaints.get(key) == complaint:
+            return []
+        self._complaints[key] = complaint
+        return [Log("err", f"{key.group}/{key.service} is not tested: {complaint}")]
 
     def _start(self, key: Key, hosts: tuple[str, ...], now: Moment) -> StartMonitor:
         service, state, settings = (
