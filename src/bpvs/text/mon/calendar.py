@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from bpvs.model.mon import Calendar
@@ -77,6 +78,7 @@ _LONG_NAMES = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=256)  # a file has few, each of them many times
 def parse_calendar(text: str) -> Calendar:
     """The calendar of a text, all of it checked; Wrong. Empty text is always, `none` never."""
     folded = re.sub(r"\s+", " ", text, flags=re.ASCII).strip(" ").lower()

@@ -67,11 +67,11 @@ def logical_lines(source: bytes | str, name: str, notices: list[str]) -> Iterato
 
 
 def _physical_lines(text: str, name: str) -> Iterator[tuple[Place, str]]:
-    place = Place(name)
+    number = 0
     for raw in text.removesuffix("\n").split("\n"):
-        sync = _SYNC_LINE.fullmatch(raw)
+        sync = _SYNC_LINE.fullmatch(raw) if raw.startswith("#line") else None
         if sync:
-            place = Place(sync[2] or place.name, int(sync[1]) - 1)
+            name, number = sync[2] or name, int(sync[1]) - 1
             continue
-        place = place._replace(line=place.line + 1)
-        yield place, raw
+        number += 1
+        yield Place(name, number), raw
