@@ -26,6 +26,7 @@ VERBS = {
     "status": Verb("bpvs.cli.status", "what is loaded and where it is attached"),
     "proc": Verb("bpvs.cli.proc", "the text of IPVS's files in /proc/net"),
     "realserver": Verb("bpvs.cli.realserver", "virtual addresses, tunnel ends and TOA on a machine behind a director"),
+    "health": Verb("bpvs.cli.health", "what the monitor daemon sees, and why a server is out"),
     "doctor": Verb("bpvs.cli.doctor", "what this host offers and lacks, each with the fix"),
     "demo": Verb("bpvs.cli.demo", "the LVS tutorial in network namespaces, then removed"),
 }

@@ -10,16 +10,17 @@ import shutil
 import signal
 import sys
 import time
+from pathlib import Path
 
 from bpvs.cli import ways
 from bpvs.cli.checks import Level, examine
 from bpvs.cli.facts import gather
 from bpvs.cli.stage import DemoFailed, draw, folder, play, say, workplace
 from bpvs.cli.style import Style, style_for
-from bpvs.cli.tours import TYPES, tour
+from bpvs.cli.tours import TYPES, tour, watching
 from bpvs.cli.tours.step import Seen
 from bpvs.cli.tours.tutorial import PICTURE, STEPS, VIP
-from bpvs.lab.network import remove
+from bpvs.lab.network import end_programs, remove
 from bpvs.lab.shell import LabError, own_tool
 from bpvs.lab.topology import Tutorial, tutorial
 
@@ -77,15 +78,26 @@ def _show_tutorial(keep: bool, style: Style) -> None:
         draw(PICTURE, style)
         lan.director.is_director = True
         lan.serve()
-        seen = Seen()
-        for number, step in enumerate(STEPS, 1):
-            play(number, step, "$", lan.director, place, seen, style)
+        try:
+            _play_all(lan, place, style)
+        except BaseException:
+            end_programs(lan.director)  # mon in the background, if a step went wrong
+            raise
         seconds = time.monotonic() - begun
         if keep:
             _how_to_play(lan, style)
-    say(style.paint(f"All {len(STEPS)} steps gave what the tutorial says, in {seconds:.1f} s.", "green", "bold"))
+    count = len(STEPS) + len(watching.STEPS)
+    say(style.paint(f"All {count} steps gave what the tutorial says, in {seconds:.1f} s.", "green", "bold"))
     if not keep:
         say("The balancing ran in the kernel alone, and the namespaces, programs and tables are removed again.")
+
+
+def _play_all(lan: Tutorial, place: Path, style: Style) -> None:
+    (place / "mon.cf").write_text(watching.CONFIG, encoding="ascii")
+    seen = Seen()
+    for number, step in enumerate((*STEPS, *watching.STEPS), 1):
+        host = lan.network.hosts[step.host]
+        play(number, step, "$" if host is lan.director else f"{step.host}$", host, place, seen, style)
 
 
 def _how_to_play(lan: Tutorial, style: Style) -> None:

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from bpvs.lab.network import Network
 from bpvs.lab.shell import Result, own_tool
 
 # curl's progress meter is for terminals, and what it prints here goes through us.
+_PAUSE = 0.1  # seconds between two trials of a step with patience
 _CURLRC = "silent\nshow-error\nnoproxy = *\n"
 
 
@@ -36,12 +38,22 @@ def play(number: int, step: Step, prompt: str, host: Host, folder: Path, seen: S
     if step.remark:
         say("\n" + style.paint(f"# {step.remark}", "dim"))
     say(f"{style.paint(prompt, 'green')} {style.paint(step.command, 'bold')}")
-    result = _shell(host, folder, step.command)
+    result, wrong = _result(step, host, folder, seen)
     sys.stdout.write(result.out + result.err)
     sys.stdout.flush()
-    wrong = step.expect(result, seen)
     if wrong:
         raise DemoFailed(f"step {number} (`{step.command}`): {wrong}")
+
+
+def _result(step: Step, host: Host, folder: Path, seen: Seen) -> tuple[Result, str]:
+    """What the command gave, and what is wrong with that."""
+    deadline = time.monotonic() + step.patience
+    while True:
+        result = _shell(host, folder, step.command)
+        wrong = step.expect(result, seen)
+        if not wrong or time.monotonic() >= deadline:
+            return result, wrong
+        time.sleep(_PAUSE)
 
 
 def _shell(host: Host, folder: Path, command: str) -> Result:
@@ -52,11 +64,11 @@ def _shell(host: Host, folder: Path, command: str) -> Result:
 
 @contextmanager
 def workplace(network: Network, keep: bool) -> Iterator[Path]:
-    """A folder for the shell of the steps, where `ipvsadm` and `bpvs` are this installation's."""
+    """A folder for the shell of the steps, where `ipvsadm`, `bpvs` and `mon` are this installation's."""
     place = folder(network.name)
     (place / "bin").mkdir(parents=True, mode=0o700)
     try:
-        for name in ("ipvsadm", "bpvs"):
+        for name in ("ipvsadm", "bpvs", "mon"):
             wrapper = place / "bin" / name
             wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(own_tool(name))} "$@"\n', encoding="utf-8")
             wrapper.chmod(0o700)

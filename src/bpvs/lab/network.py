@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +19,7 @@ from bpvs.net import namespace
 
 PREFIX = "bpvs-"
 SWITCHES = "wire"
+MONITOR = "bpvs.mon"  # the daemon as a module, where it is not installed as a program
 # Addresses work at once, and neither strict nor loose source checks of the distribution decide about the lab.
 _SYSCTLS = {
     "net.ipv6.conf.all.accept_dad": 0,
@@ -116,24 +119,27 @@ def remove(name: str) -> list[str]:
         raise LabError(f"there is no network {name}; `ip netns list` shows those that there are")
     for one in found:
         host = Host(one, is_director=one.endswith("-director"), is_real_server="-server" in one)
-        for process in _web_servers(one):
-            os.kill(process, signal.SIGKILL)
+        end_programs(host)
         host.stop()
         run(["ip", "netns", "delete", one]).checked()
     return found
 
 
-def _web_servers(namespace_name: str) -> list[int]:
-    """Ours only: a shell that somebody has open in the namespace is not touched."""
-    found = []
-    for word in run(["ip", "netns", "pids", namespace_name]).out.split():
-        try:
+def end_programs(host: Host) -> None:
+    """Ends web servers and monitor daemons of the host, whoever started them.
+
+    A shell that somebody has open in the namespace is not touched.
+    """
+    for word in run(["ip", "netns", "pids", host.name]).out.split():
+        with suppress(FileNotFoundError, ProcessLookupError):
             words = Path(f"/proc/{word}/cmdline").read_bytes().split(b"\0")
-        except FileNotFoundError:
-            continue
-        if WEB_SERVER.encode() in words:
-            found.append(int(word))
-    return found
+            if any(_is_ours(one.decode(errors="replace")) for one in words):
+                os.kill(int(word), signal.SIGKILL)
+
+
+def _is_ours(word: str) -> bool:
+    """A word of the command line of one of our programs that stay."""
+    return word in (WEB_SERVER, MONITOR, str(Path(sys.executable).with_name("mon")))
 
 
 def _add_address(interface: str, address: str) -> str:

@@ -47,8 +47,8 @@ def run(argv: Sequence[str], stdin: str = "", seconds: float = 30.0) -> Result:
 
 
 def own_tool(name: str) -> list[str]:
-    """The start of a command line for `ipvsadm` or `bpvs` of this very installation, whatever PATH says."""
+    """The start of a command line for `ipvsadm`, `bpvs` or `mon` of this very installation, whatever PATH says."""
     script = Path(sys.executable).with_name(name)
     if script.exists():
         return [str(script)]
-    return [sys.executable, "-m", {"ipvsadm": "bpvs.ipvsadm", "bpvs": "bpvs.cli"}[name]]
+    return [sys.executable, "-m", {"ipvsadm": "bpvs.ipvsadm", "bpvs": "bpvs.cli", "mon": "bpvs.mon"}[name]]

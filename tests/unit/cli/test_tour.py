@@ -7,6 +7,7 @@ import pytest
 
 from bpvs.cli import tours
 from bpvs.cli.tours import tutorial as tour
+from bpvs.cli.tours import watching
 from bpvs.cli.tours.step import Seen, answers, counts, plain, prints, succeeds
 from bpvs.cli.tours.tutorial import SERVERS
 from bpvs.lab.shell import Result
@@ -114,3 +115,31 @@ def test_a_tour_names_machines_that_its_packets_and_commands_are_at(kind: str) -
     assert {place.split()[0] for place in shown.path} <= machines
     assert {step.host for step in shown.steps} <= machines
     assert [step.is_captured for step in shown.steps].count(True) == 1
+
+
+LISTING = """\
+  -> RemoteAddress:Port           Forward Weight ActiveConn InActConn
+TCP  192.168.122.53:80 rr
+  -> 192.168.122.50:80            Masq    1      0          3
+  -> 192.168.122.51:80            Masq    1      0          5
+"""
+
+
+def test_the_table_must_have_just_these_servers() -> None:
+    assert watching.lists(*SERVERS)(said(LISTING), Seen()) == ""
+    assert watching.lists(SERVERS[1])(said(LISTING), Seen()) == f"the servers should be {SERVERS[1]}"
+    assert watching.lists()(said("", 1), Seen()) == "exit code 1 instead of 0"
+
+
+def test_every_word_must_be_said() -> None:
+    assert watching.says("a", "b")(said("b a"), Seen()) == ""
+    assert watching.says("a", "b")(said("a"), Seen()) == "its output should say 'b'"
+    assert watching.says("a")(said("a", 3), Seen()) == "exit code 3 instead of 0"
+
+
+def test_after_the_return_both_answer_whoever_begins() -> None:
+    seen = Seen(["something older"])
+    assert watching.begins_anew(said(SERVERS[0]), seen) == ""
+    assert watching.another_answers(said(SERVERS[1]), seen) == ""
+    assert watching.another_answers(said(SERVERS[1]), seen) == "the other server should answer"
+    assert watching.another_answers(said("", 7), seen) == "exit code 7 instead of 0"

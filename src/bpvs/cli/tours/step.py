@@ -44,13 +44,17 @@ def prints(text: str) -> Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command line for a shell on a machine of the network; `expect` returns "" or what is wrong, as a sentence."""
+    """One command line for a shell on a machine of the network; `expect` returns "" or what is wrong, as a sentence.
+
+    With `patience` the command is given again until it is right, for so many seconds at most, and shown once.
+    """
 
     command: str
     expect: Expectation = succeeds
     remark: str = ""
     host: str = "director"
     is_captured: bool = False
+    patience: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,10 @@ def _change(
     choice: Choice,
     addresses: dict[Address, str],
 ) -> str:
-    """Who is killed in the middle has forgotten nothing: the file says first what may be out, at the end what is."""
+    """Who is killed in the middle has forgotten nothing: the file says first what may be out, at the end what is.
+
+    After an error all that may be out stays noted: what is in the table nevertheless is forgotten when it is well.
+    """
     before, taken = book.taken, dict(book.taken)
     try:
         with director.change() as table:
@@ -93,7 +96,7 @@ def _change(
             turn.take_out(addresses, calling.epoch, calling.summary)
             fault = book.save(before | taken) if taken != before else ""
     except BaseException:
-        book.save(before)
+        book.taken = before | taken
         raise
     book.taken = taken
     if not taken.keys() >= before.keys():

@@ -221,20 +221,32 @@ def test_another_daemon_goes_on_where_a_killed_one_stopped(caller: Caller, direc
     assert (servers(director), servers(director, TLS)) == ([FIRST, SECOND], [SECURE])
 
 
-def test_a_change_that_fails_leaves_book_and_table_as_they_were(
-    caller: Caller, director: MemoryDirector, tmp_path: Path
-) -> None:
-    class Broken(MemoryDirector):
-        @contextmanager
-        def _change(self) -> Iterator[Table]:
-            yield Table.of([(VirtualService(WEB), [FIRST], ())])
+class Broken(MemoryDirector):
+    """Fails when a change is to be published: nobody knows whether it was."""
+
+    is_broken = True
+
+    @contextmanager
+    def _change(self) -> Iterator[Table]:
+        with super()._change() as table:
+            yield table
+        if self.is_broken:
             raise DirectorError("the kernel said no")
 
+
+def test_a_change_that_fails_forgets_nothing(tmp_path: Path) -> None:
     broken = Broken()
+    broken.is_broken = False
+    broken.add_service(VirtualService(WEB), [FIRST])
+    broken.is_broken = True
+    caller = Caller(broken, tmp_path)
     with pytest.raises(DirectorError, match="the kernel said no"):
-        Caller(broken, tmp_path).down("10.0.0.1")
+        caller.down("10.0.0.1")
+    assert len(read(tmp_path / FILE)) == 1
+    broken.is_broken = False
+    caller.up()
+    assert servers(broken) == [FIRST]
     assert read(tmp_path / FILE) == {}
-    assert caller.up() == "nothing is out"
 
 
 def test_without_a_place_for_its_file_it_acts_and_says_so(director: MemoryDirector, tmp_path: Path) -> None:
