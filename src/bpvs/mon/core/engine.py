@@ -159,9 +159,12 @@ class Engine(World):
             effects += self._alerts.redistribute(case, state.last_output or b"")
         results.end_outage(state, result, now, self._strict_periods(key))
         if was_failing:
-            self._dependencies.note_recovery(key, now)
-            self._remember_recovery(key, now)
+            self._recovered(key, now)
         return effects
+
+    def _recovered(self, key: Key, now: Moment) -> None:
+        self._dependencies.note_recovery(key, now)
+        self._remember_recovery(key, now)
 
     def _hosts(self, key: Key) -> tuple[str, ...]:
         return self.config.hostgroups[key.group].hosts
@@ -236,7 +239,7 @@ class Engine(World):
 
         A watch whose only host is taken out is disabled with it.
         """
-        groups = {host: self._groups_of(host) for host in hosts}
+        groups = {host: self.groups_of(host) for host in hosts}
         unknown = [host for host, found in groups.items() if not found]
         if unknown:
             return unknown
@@ -248,14 +251,11 @@ class Engine(World):
     def enable_hosts(self, hosts: Iterable[str]) -> None:
         """Put hosts back into every group, and enable the watches of which they are the only host."""
         for host in hosts:
-            groups = self._groups_of(host)
+            groups = self.groups_of(host)
             self.disabled_hosts -= {(group, host) for group in groups}
             self.disabled_watches -= self._watches_of_only(host, groups)
 
-    def _groups_of(self, host: str) -> list[str]:
-        return [group.name for group in self.config.hostgroups.values() if host in group.hosts]
-
-    def _watches_of_only(self, host: str, groups: list[str]) -> set[str]:
+    def _watches_of_only(self, host: str, groups: Iterable[str]) -> set[str]:
         return {group for group in groups if self.config.hostgroups[group].hosts == (host,) and self.watched(group)}
 
     def test_monitor(self, key: Key, now: Moment) -> None:
@@ -280,9 +280,13 @@ class Engine(World):
         self._launcher.wait_anew(key, now)
 
     def set_status(self, key: Key, status: Status, now: Moment) -> None:
-        """A status by decree; nobody is told."""
+        """A status by decree; nobody is told. An outage begins or ends with it like with any result."""
         self.service(key)
-        results.turn(self.states[key], status, now)
+        state = self.states[key]
+        was_failing = state.op_status in FAILING
+        results.turn(state, status, now)
+        if was_failing and status not in FAILING:
+            self._recovered(key, now)
         self._launcher.dependencies_changed()
 
     def stop(self, now: Moment) -> None:

@@ -110,10 +110,10 @@ class Launcher:
 
     def look_at_calendars(self, now: Moment) -> None:
         """Once in a second of the wall clock: whether all monitors rest now, and which need rest no more."""
+        self._next_look = now.clock + 1 - now.epoch % 1
         if self._looked == int(now.epoch):
             return
         self._looked = int(now.epoch)
-        self._next_look = now.clock + 1 - now.epoch % 1
         resting = self._world.config.settings.exclude_period
         if resting is not None and now.local in resting:
             self._schedule.freeze(_EXCLUDED, now)

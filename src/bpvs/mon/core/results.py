@@ -59,14 +59,12 @@ def of_expiry(state: ServiceState) -> Result:
 def note_failure(state: ServiceState, result: Result, now: Moment) -> None:
     """What is known of a failure before anybody is told."""
     epoch = int(now.epoch)
-    if state.op_status not in FAILING:
-        state.first_failure, state.failing_since = epoch, now.clock
+    turn(state, Status.FAIL, now)
     state.failure_count += 1
     state.consec_failures += 1
     state.last_failure = state.last_failure_time = epoch
     state.last_summary = state.last_failure_summary = result.summary
     state.last_detail = state.last_failure_detail = result.detail
-    turn(state, Status.FAIL, now)
 
 
 def note_success(state: ServiceState, now: Moment) -> None:
@@ -89,11 +87,13 @@ def end_outage(state: ServiceState, result: Result, now: Moment, strict: Iterabl
 
 
 def turn(state: ServiceState, status: Status, now: Moment) -> None:
-    """Another operational status; counts a flap when well becomes failing, or failing well."""
-    if (state.op_status in FAILING) != (status in FAILING) and state.op_status != Status.UNTESTED:
-        state.flaps += 1
-    if state.op_status == Status.UNTESTED or (state.op_status in FAILING) != (status in FAILING):
+    """Another operational status. When well becomes failing an outage begins; that and the contrary are flaps."""
+    was_failing, is_failing = state.op_status in FAILING, status in FAILING
+    if is_failing and not was_failing:
+        state.first_failure, state.failing_since = int(now.epoch), now.clock
+    if is_failing != was_failing or state.op_status == Status.UNTESTED:
         state.changed = int(now.epoch)
+        state.flaps += state.op_status != Status.UNTESTED
     state.last_op_status, state.op_status = state.op_status, status
 
 

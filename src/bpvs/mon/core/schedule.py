@@ -38,7 +38,7 @@ class Schedule:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._heap: list[tuple[float, Timer, int, Key]] = []
-        self._due: dict[tuple[Timer, Key], float] = {}
+        self._due: dict[Timer, dict[Key, float]] = {timer: {} for timer in Timer}
         self._planned: dict[Key, float] = {}
         self._rank: dict[Key, int] = {}
         self._lost = 0.0
@@ -77,16 +77,16 @@ class Schedule:
 
     def set(self, timer: Timer, key: Key, due: float) -> None:
         """Due at this time of the schedule, and at no other."""
-        self._due[timer, key] = due
+        self._due[timer][key] = due
         heappush(self._heap, (due, timer, self._rank.setdefault(key, len(self._rank)), key))
 
     def cancel(self, timer: Timer, key: Key) -> None:
         """Not due at all."""
-        self._due.pop((timer, key), None)
+        self._due[timer].pop(key, None)
 
     def due(self, timer: Timer, key: Key) -> float | None:
         """When this is due; None: it is not."""
-        return self._due.get((timer, key))
+        return self._due[timer].get(key)
 
     def pop(self, now: Moment) -> Iterator[tuple[Timer, Key, float]]:
         """Whatever is due by now, with its time, the longest due first; it is due no longer then."""
@@ -96,12 +96,15 @@ class Schedule:
             if not self._heap or self._heap[0][0] > time:
                 return
             due, timer, _, key = heappop(self._heap)
-            del self._due[timer, key]
+            del self._due[timer][key]
             yield timer, key, due
 
     def _drop_stale(self) -> None:
         """Take what was set anew or cancelled from the top of the heap."""
-        while self._heap and self._due.get((self._heap[0][1], self._heap[0][3])) != self._heap[0][0]:
+        while self._heap:
+            due, timer, _, key = self._heap[0]
+            if self._due[timer].get(key) == due:
+                return
             heappop(self._heap)
 
     # Runs of monitors

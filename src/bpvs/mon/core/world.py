@@ -52,6 +52,8 @@ class World:
         self.disabled_hosts: set[tuple[str, str]] = starred(config)
         self.disabled_watches: set[str] = set()
         self.stopped_since: int | None = None
+        self._watched = frozenset(key.group for key in config.services)
+        self._groups = _groups_by_host(config)
         self.failure_history: deque[Failure] = deque(maxlen=history_length(config))
         self.alert_history: deque[History] = deque(maxlen=history_length(config))
 
@@ -71,7 +73,11 @@ class World:
 
     def watched(self, group: str) -> bool:
         """Whether some service belongs to this group."""
-        return any(key.group == group for key in self.states)
+        return group in self._watched
+
+    def groups_of(self, host: str) -> tuple[str, ...]:
+        """The groups that have this host, in the file's order."""
+        return self._groups.get(host, ())
 
     def group_disabled(self, group: str) -> bool:
         """Whether the alerts of this group are suppressed."""
@@ -99,6 +105,14 @@ class World:
     def interval_of(self, key: Key) -> float | None:
         """The seconds between two runs that are in force now; None: it is never run."""
         return self.states[key].interval or self.config.services[key].interval
+
+
+def _groups_by_host(config: Config) -> dict[str, tuple[str, ...]]:
+    groups: dict[str, list[str]] = {}
+    for group in config.hostgroups.values():
+        for host in dict.fromkeys(group.hosts):
+            groups.setdefault(host, []).append(group.name)
+    return {host: tuple(names) for host, names in groups.items()}
 
 
 def history_length(config: Config) -> int:

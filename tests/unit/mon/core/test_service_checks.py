@@ -93,6 +93,10 @@ def test_a_status_by_decree_is_a_number_and_tells_nobody() -> None:
     stage.engine.set_status(HTTP, Status.OK, stage.now)
     assert (stage.engine.states[HTTP].last_op_status, stage.engine.states[HTTP].op_status) == (0, 1)
     assert stage.calls() == []
+    stage.engine.set_status(HTTP, Status.TIMEOUT, stage.now)
+    stage.sleep(4)
+    stage.result(HTTP, 0)
+    assert [one.seconds for one in stage.downtimes()] == [4]
 
 
 def test_names_that_are_not_there_change_nothing() -> None:
