@@ -139,6 +139,7 @@ def test_a_built_in_that_hangs_is_cancelled(office: Office, busy: Busy) -> None:
     ("error", "text"),
     [
         (BpvsError("-x is no option"), b"odd.monitor: -x is no option\n"),
+        (BpvsError("odd.monitor: -x is no option"), b"odd.monitor: -x is no option\n"),
         (ZeroDivisionError("oh"), b"odd.monitor: internal error: ZeroDivisionError('oh')\n"),
     ],
 )

@@ -111,6 +111,7 @@ async def _checked(name: str, arguments: Sequence[str], effect: StartMonitor) ->
     except TimeoutError:
         return TIMED_OUT, f"timeout: ended after {effect.timeout:g} s\n".encode()
     except BpvsError as error:
-        return MISUSED, f"{name}: {error}\n".encode()
+        sentence = str(error)  # of arguments, it may name the monitor already
+        return MISUSED, f"{sentence if sentence.startswith(f'{name}: ') else f'{name}: {sentence}'}\n".encode()
     except Exception as error:  # noqa: BLE001 - a mistake in one monitor must not end the daemon
         return MISUSED, f"{name}: internal error: {error!r}\n".encode()
