@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -67,13 +68,41 @@ reports = asyncio.run(tcp.check(["-p", "8080", "-t", "1.5"], hosts, {}))
 print(*(report.text for report in reports), reports[0].phases[0].name, sep=", ")
 """
 
+# A listener whose backlog is full drops what else comes.
+SILENT_ADDRESS = """
+import asyncio, socket
+from bpvs.mon.monitors import tcp
+kept = []
+for address, port, backlog in [("127.0.0.2", 1, 0), ("127.0.0.3", 1, 9), ("127.0.0.2", 2, 9), ("127.0.0.3", 2, 0)]:
+    listener = socket.create_server((address, port), backlog=backlog)
+    kept += [listener] if backlog else [listener, socket.create_connection((address, port))]
+for port in "12":
+    (report,) = asyncio.run(tcp.check(["-p", port, "-t", "3"], ["both.example.org"], {}))
+    print(report.text)
+"""
+
+
+def elsewhere(program: str, **files: str) -> str:
+    """What a program prints in namespaces of its own, where these files of /etc hold that."""
+    with TemporaryDirectory() as folder:
+        mounts = []
+        for name, text in files.items():
+            Path(folder, name).write_text(text)
+            mounts.append(f"mount --bind {folder}/{name} /etc/{name.replace('_', '.')}")
+        setup = " && ".join(["ip link set lo up", *mounts, 'exec "$@"'])
+        words = ["unshare", "--mount", "--net", "sh", "-c", setup, "sh", sys.executable, "-c", program]
+        return subprocess.run(words, capture_output=True, text=True, timeout=100, check=True).stdout
+
 
 @pytest.mark.root
-def test_silent_name_servers_hold_up_no_other_name_and_no_end(tmp_path: Path) -> None:
-    (tmp_path / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:30\n")
-    setup = f'ip link set lo up && mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "$@"'
-    words = ["unshare", "--mount", "--net", "sh", "-c", setup, "sh", sys.executable, "-c", SILENT_NAME_SERVER]
+def test_silent_name_servers_hold_up_no_other_name_and_no_end() -> None:
     began = time.monotonic()
-    done = subprocess.run(words, capture_output=True, text=True, timeout=100, check=True)
-    assert done.stdout == "no answer within 1.5 s, no answer within 1.5 s, port 8080 open, resolve\n"
+    said = elsewhere(SILENT_NAME_SERVER, resolv_conf="nameserver 127.0.0.1\noptions timeout:30\n")
+    assert said == "no answer within 1.5 s, no answer within 1.5 s, port 8080 open, resolve\n"
     assert time.monotonic() - began < 25
+
+
+@pytest.mark.root
+def test_a_silent_address_leaves_time_for_the_others() -> None:
+    said = elsewhere(SILENT_ADDRESS, hosts="127.0.0.2 both.example.org\n127.0.0.3 both.example.org\n")
+    assert said == "port 1 open\nport 2 open\n"

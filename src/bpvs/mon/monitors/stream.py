@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bpvs.mon.monitors.options import Common
+    from bpvs.mon.monitors.reach import Target
     from bpvs.mon.monitors.verdict import Stopwatch
 
 _PIECE = 1 << 16  # bytes asked of the kernel at once
@@ -24,21 +26,38 @@ LONGEST_LINE = 8192
 
 
 async def connect(host: str, port: int, options: Common, watch: Stopwatch) -> Stream:
-    """A connection, begun anew with each address of the host until one accepts; Sick with the last one's reason."""
+    """A connection, begun anew with each address of the host until one accepts; Sick with the last one's reason.
+
+    An address that is silent gets its share of the time and no more, so that the others have their turn.
+    """
+    found = await targets(host, port, options, watch)
+    if len(found) == 1:
+        return await _begin(found[0], options, watch)
     failure = Sick("name unknown")
-    for family, address in await targets(host, port, options, watch):
-        watch.begin("connect")
-        stream = Stream(open_socket(family, socket.SOCK_STREAM, options), watch)
+    share = options.timeout / len(found)
+    for number, target in enumerate(found, 1):
         try:
-            code = await stream.connect(address)
-        except BaseException:  # the deadline, or the daemon's end
-            stream.close()
-            raise
-        if not code:
-            return stream
-        stream.close()
-        failure = sick(OSError(code, ""))
+            async with asyncio.timeout(share if number < len(found) else None):
+                return await _begin(target, options, watch)
+        except Sick as error:
+            failure = error
+        except TimeoutError:
+            failure = Sick(f"no answer within {share:g} s")
     raise failure
+
+
+async def _begin(target: Target, options: Common, watch: Stopwatch) -> Stream:
+    family, address = target
+    watch.begin("connect")
+    stream = Stream(open_socket(family, socket.SOCK_STREAM, options), watch)
+    try:
+        code = await stream.connect(address)
+        if code:
+            raise sick(OSError(code, ""))
+    except BaseException:  # the deadline and the daemon's end too
+        stream.close()
+        raise
+    return stream
 
 
 class Stream:
