@@ -61,3 +61,33 @@ install_packages() {
     fi
     rm -f "$log"
 }
+
+# unpack_packages FOLDER PACKAGE...: what the packages hold, in a folder that they get to themselves; nothing is installed.
+unpack_packages() {
+    local target=$1 work archive
+    shift
+    echo "  APT     $* (unpacked, not installed)"
+    mkdir -p build
+    work=$(mktemp -d -p build unpack.XXXXXX)
+    chmod 755 "$work"
+    # The lists of packages may be missing or old; only root can fetch new ones.
+    if ! _download "$work" "$@" && ! { ((EUID == 0)) && apt-get update >"$work/log" 2>&1 && _download "$work" "$@"; }; then
+        tail -n 3 "$work/log" >&2
+        rm -rf "$work"
+        echo "could not be fetched: the tests beside it are skipped." >&2
+        return 1
+    fi
+    mkdir "$work/root"
+    for archive in "$work"/*.deb; do
+        dpkg -x "$archive" "$work/root"
+    done
+    rm -rf "$target"
+    mv -T "$work/root" "$target"
+    rm -rf "$work"
+}
+
+_download() {
+    local work=$1
+    shift
+    (cd "$work" && apt-get download "$@") >"$work/log" 2>&1
+}
