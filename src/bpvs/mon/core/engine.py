@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpvs.model.mon import AlertKind, Key, RepeatMode, Status
+from bpvs.model.mon import AlertKind, Key, Status
 from bpvs.mon.core import results
 from bpvs.mon.core.alerts import Alerts
 from bpvs.mon.core.depend import Dependencies
 from bpvs.mon.core.errors import NotFailing, UnknownName
+from bpvs.mon.core.intake import Intake
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.launcher import Launcher
 from bpvs.mon.core.restore import adopt
 from bpvs.mon.core.schedule import Schedule, Timer
-from bpvs.mon.core.values import Downtime, Failure, Log, StopMonitor
+from bpvs.mon.core.values import StopMonitor
 from bpvs.mon.core.world import FAILING, World, starred
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from random import Random
 
     from bpvs.model.mon import Config
-    from bpvs.mon.core.results import Result
     from bpvs.mon.core.values import Effect, Moment, Outcome, ServiceState, Trap
     from bpvs.mon.core.world import Scripts
 
@@ -49,9 +49,10 @@ class Engine(World):
 
     def _build(self, now: Moment) -> None:
         """What follows from the configuration and the states."""
-        self._dependencies = Dependencies(self)
-        self._alerts = Alerts(self, self._dependencies)
-        self._launcher = Launcher(self, self._dependencies, self._schedule)
+        dependencies = Dependencies(self)
+        self._alerts = Alerts(self, dependencies)
+        self._launcher = Launcher(self, dependencies, self._schedule)
+        self._intake = Intake(self, self._alerts, dependencies, self._launcher, self._schedule)
         self._launcher.plan_all(now)
         for key, service in self.config.services.items():
             if service.trap_timeout:
@@ -85,9 +86,9 @@ class Engine(World):
                 case Timer.HEARTBEAT:
                     effects += self._heartbeat_missed(key, now)
                 case Timer.CLEAR:
-                    effects += self._process(key, results.of_expiry(self.states[key]), now)
+                    effects += self._intake.process(key, results.of_expiry(self.states[key]), now)
                 case Timer.RECOVERED:
-                    self._remember_recovery(key, now)
+                    self._intake.remember_recovery(key, now)
         return effects + self._launcher.launch(now)
 
     def finished(self, key: Key, outcome: Outcome, now: Moment) -> list[Effect]:
@@ -97,7 +98,7 @@ class Engine(World):
             return []
         self._launcher.ended(key)
         state.duration = round(outcome.duration)
-        effects = self._process(key, results.of_monitor(outcome), now)
+        effects = self._intake.process(key, results.of_monitor(outcome), now)
         if self._switch_interval(state, failed=outcome.status != 0):
             self._launcher.wait_anew(key, now)
         else:
@@ -111,7 +112,7 @@ class Engine(World):
         time = self._schedule.time(now)
         if service.trap_timeout:
             self._schedule.set(Timer.HEARTBEAT, trap.key, time + service.trap_timeout)
-        effects = self._process(trap.key, results.of_trap(trap), now)
+        effects = self._intake.process(trap.key, results.of_trap(trap), now)
         if service.trap_duration and trap.status:
             self._schedule.set(Timer.CLEAR, trap.key, time + service.trap_duration)
         return effects
@@ -119,71 +120,7 @@ class Engine(World):
     def _heartbeat_missed(self, key: Key, now: Moment) -> list[Effect]:
         patience = self.config.services[key].trap_timeout or 0
         self._schedule.set(Timer.HEARTBEAT, key, self._schedule.time(now) + patience)
-        return self._process(key, results.of_silence(patience, now), now)
-
-    def _process(self, key: Key, result: Result, now: Moment) -> list[Effect]:
-        """One result of any origin, in mon's order: it is noted, people are told, and only then it is the last one."""
-        state = self.states[key]
-        self._schedule.cancel(Timer.CLEAR, key)
-        was_failing = state.op_status in FAILING
-        state.exitval = result.status
-        effects = self._failure(state, result, now) if result.status else self._success(state, result, now)
-        state.last_output = result.output
-        if was_failing != (state.op_status in FAILING):
-            self._launcher.dependencies_changed()
-        return effects
-
-    def _failure(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
-        key, epoch = state.key, int(now.epoch)
-        results.note_failure(state, result, now)
-        self.failure_history.append(Failure(key, epoch, result.summary))
-        recovered = results.compare_hosts(state, result, self._hosts(key), now)
-        case = Case(result.kind, state, result.status, result.output, now, tuple(state.host_failures), recovered)
-        effects: list[Effect] = [Log("crit", f"failure for {key.group} {key.service} {epoch} {result.summary}")]
-        effects += self._alerts.tell(case, result.output)
-        state.failure_output = result.output
-        return effects
-
-    def _success(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
-        key = state.key
-        _, effects = self._alerts.look_at_dependency(state, now)
-        was_failing = state.op_status in FAILING
-        if was_failing:
-            effects.append(self._downtime(state, now))
-        results.note_success(state, now)
-        recovered = results.compare_hosts(state, result, self._hosts(key), now)
-        case = Case(AlertKind.UP, state, 0, result.output, now, (), recovered)
-        if was_failing:
-            effects += self._alerts.tell(case, state.failure_output or b"")
-        else:
-            effects += self._alerts.redistribute(case, state.last_output or b"")
-        results.end_outage(state, result, now, self._strict_periods(key))
-        if was_failing:
-            self._recovered(key, now)
-        return effects
-
-    def _recovered(self, key: Key, now: Moment) -> None:
-        self._dependencies.note_recovery(key, now)
-        self._remember_recovery(key, now)
-
-    def _hosts(self, key: Key) -> tuple[str, ...]:
-        return self.config.hostgroups[key.group].hosts
-
-    def _strict_periods(self, key: Key) -> frozenset[str]:
-        periods = self.config.services[key].periods
-        return frozenset(one.key for one in periods if one.every and one.every.mode is RepeatMode.STRICT)
-
-    def _downtime(self, state: ServiceState, now: Moment) -> Downtime:
-        ended, began = int(now.epoch), state.first_failure
-        interval = int(self.interval_of(state.key) or 0)
-        return Downtime(state.key, ended, began, max(0, ended - began), interval, state.last_summary)
-
-    def _remember_recovery(self, key: Key, now: Moment) -> None:
-        """Look at those who rely on this service when a dep_memory forgets that it failed."""
-        self._launcher.dependencies_changed()
-        seconds = self._dependencies.seconds_remembered(key, now)
-        if seconds is not None:
-            self._schedule.set(Timer.RECOVERED, key, self._schedule.time(now) + seconds)
+        return self._intake.process(key, results.of_silence(patience, now), now)
 
     def _switch_interval(self, state: ServiceState, *, failed: bool) -> bool:
         """Whether failure_interval begins or ends with this result."""
@@ -286,7 +223,7 @@ class Engine(World):
         was_failing = state.op_status in FAILING
         results.turn(state, status, now)
         if was_failing and status not in FAILING:
-            self._recovered(key, now)
+            self._intake.recovered(key, now)
         self._launcher.dependencies_changed()
 
     def stop(self, now: Moment) -> None:
