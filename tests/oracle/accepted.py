@@ -137,8 +137,8 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         "commands daemon",
-        r".*",
-        r".*",
+        r"(\n?(! No such device|! Daemon has already run|(master|backup) sync daemon \(mcast=d0, [^\n]*\)))*",
+        r"(! --start-daemon: [^\n]*|! No daemon is running|)(\n-- exit code 255)?",
         "`--start-daemon` and `--stop-daemon` are refused",
         _NO_DAEMON,
     ),
@@ -158,8 +158,8 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         "commands schedulers",
-        r".*",
-        r".*",
+        r"! Scheduler or persistence engine not found(\n-- exit code 255)?|TCP  10\.0\.1\.1:80 wlc|",
+        r"! Service already exists(\n-- exit code 255)?|TCP  10\.0\.1\.1:80 twos|",
         "Debian's kernel has no scheduler `twos`",
         "BPVS has it",
     ),

@@ -14,6 +14,7 @@ from tests.oracle.side import Answer, Side, run_program
 from tests.oracle.stage import EXT, INT, ROUTER, SERVERS, Sending, Sighting, Stage, server_mac
 
 _LINE = 20  # choices in a line, so that a difference shows its place
+_READS = 5  # of a list that changes, at most
 _TICK_S = 2.3  # IPVS's estimator brings the displayed counters up to date every 2 s
 _STATIONS = {ROUTER: "router"} | {server_mac(number): f"s{number}" for number in range(1, SERVERS + 1)}
 
@@ -133,10 +134,19 @@ class Play:
 
     def connections(self, options: str = "-L -n -c") -> None:
         """The connections of this scenario, sorted: the kernel's order is by a hash with a seed."""
-        answer = self.run(options)
+        answer = self._whole(lambda: self.run(options))
         rows = self.own_rows(answer.out.splitlines())
         out = "".join(f"{line}\n" for line in answer.out.splitlines()[:2] + settle.connections(rows, self.timeouts))
         self.show(f"$ ipvsadm {options}", Answer(out, answer.err, answer.code))
+
+    def _whole(self, read: Callable[[], Answer]) -> Answer:
+        """A list of connections, read until it is as long twice: the kernel's leaves rows out that others move."""
+        answer = read()
+        for _ in range(0 if self.side.name == "bpvs" else _READS):
+            last, answer = answer, read()
+            if last.out.count("\n") == answer.out.count("\n"):
+                break
+        return answer
 
     def own_rows(self, lines: list[str]) -> list[str]:
         """Rows of a list of connections that are this scenario's: by its clients' addresses."""
@@ -145,7 +155,7 @@ class Play:
     def rows(self) -> dict[int, tuple[str, int]]:
         """State and rounded timeout of each connection of this scenario, by its client's port."""
         found = {}
-        for line in self.own_rows(self.run("-L -n -c").out.splitlines()):
+        for line in self.own_rows(self._whole(lambda: self.run("-L -n -c")).out.splitlines()):
             _protocol, expires, state, source, *_ = line.split()
             found[int(source.rpartition(":")[2])] = state, settle.timeout(expires, self.timeouts)
         return found
@@ -164,7 +174,7 @@ class Play:
 
     def proc(self, name: str) -> None:
         """/proc/net/<name>; of connections, this scenario's."""
-        answer = self.side.proc(self.stage.director, name)
+        answer = self._whole(lambda: self.side.proc(self.stage.director, name))
         lines = answer.out.splitlines()
         if name.startswith("ip_vs_conn"):
             mine = f" 0A{self.number:02X}", f" fd0c:{self.number:04x}:"
