@@ -17,6 +17,9 @@ from bpvs.net import namespace, sysctl
 WEB_SERVER = "bpvs.lab.webserver"
 
 
+_DOWN_S = 120.0  # nothing may stay behind, however slow the machine is
+
+
 @dataclass(slots=True)
 class Host:
     """A namespace called `name`; programs started here in the background end with the network."""
@@ -39,10 +42,10 @@ class Host:
         self.is_director = True
         return self.run(*own_tool("ipvsadm"), *arguments, stdin=stdin, seconds=seconds)
 
-    def bpvs(self, *arguments: str, stdin: str = "") -> Result:
+    def bpvs(self, *arguments: str, stdin: str = "", seconds: float = 30.0) -> Result:
         """Runs this installation's bpvs, which makes the host a director."""
         self.is_director = True
-        return self.run(*own_tool("bpvs"), *arguments, stdin=stdin)
+        return self.run(*own_tool("bpvs"), *arguments, stdin=stdin, seconds=seconds)
 
     def start_agent(self, *vips: str) -> subprocess.Popen[str]:
         """Begins to make the host a real server of these virtual addresses, with this installation's agent."""
@@ -110,7 +113,7 @@ class Host:
             return
         if self.is_real_server:
             self.is_real_server = False
-            self.run(*own_tool("bpvs"), "realserver", "down").checked()
+            self.run(*own_tool("bpvs"), "realserver", "down", seconds=_DOWN_S).checked()
         if self.is_director:
             self.is_director = False
-            self.bpvs("down").checked()
+            self.bpvs("down", seconds=_DOWN_S).checked()
