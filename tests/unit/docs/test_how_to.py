@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from bpvs.cli.health import _parser as health_parser
 from bpvs.cli.mark import _parser as mark_parser
 from bpvs.cli.realserver import _parser as realserver_parser
-from bpvs.cli.tours import TYPES
+from bpvs.cli.tours import TYPES, watching
 from bpvs.cli.up import _parser as up_parser
 from bpvs.ipvsadm.run import run
 from bpvs.kernel import _abi
+from bpvs.model.mon import Key
+from bpvs.mon.lvs.choice import parse as parse_choice
 from bpvs.testing import FixedResolver, MemoryDirector
+from bpvs.text.mon.config import parse
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted((ROOT / "docs/how-to").glob("*.md"))
@@ -74,8 +78,24 @@ def test_bpvs_takes_the_commands(page: Path) -> None:
             up_parser().parse_args(words)
         elif verb == "mark":
             mark_parser().parse_args(words)
+        elif verb == "health":
+            health_parser().parse_args(words)
         else:
             assert (verb, words) == ("status", [])
+
+
+def test_the_demos_second_half_is_on_its_page() -> None:
+    text = (ROOT / "docs/how-to/monitoring.md").read_text(encoding="utf-8")
+    assert re.findall(r"^(?:\w+)?\$ (.*)$", text, re.MULTILINE) == [step.command for step in watching.STEPS]
+    assert watching.CONFIG in text
+
+
+def test_the_configuration_of_the_page_is_one() -> None:
+    text = (ROOT / "docs/how-to/monitoring.md").read_text(encoding="utf-8")
+    config = parse(next(block for block in text.split("```")[1::2] if block.startswith("\nhostgroup")))
+    assert (list(config.services), config.notices) == ([Key("web", "http")], ())
+    for options in re.findall(r"^\| `alert lvs\.alert ?([^`]*)`", text, re.MULTILINE):
+        parse_choice(options.split())
 
 
 @pytest.mark.parametrize("kind", TYPES)
