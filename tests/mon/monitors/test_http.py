@@ -118,13 +118,13 @@ def test_refused() -> None:
 
 
 def test_hosts_are_checked_at_the_same_time_and_reported_in_their_order() -> None:
+    hosts = [f"127.0.0.{number}" for number in range(9, 0, -1)]
     began = time.monotonic()
-    with serving(hang) as port:
-        reports = check("http.monitor", f"-p {port} -t 1", *(f"127.0.0.{n}" for n in range(1, 10)))
-    assert [report.is_ok for report in reports] == [False] * 9
-    assert {report.text for report in reports[1:]} == {"connection refused"}
-    assert reports[0].text == "no answer within 1 s"
-    assert time.monotonic() - began < 5
+    with serving(hang, "0.0.0.0") as port:
+        reports = check("http.monitor", f"-p {port} -t 1", *hosts)
+    assert [report.host for report in reports] == hosts
+    assert {report.text for report in reports} == {"no answer within 1 s"}
+    assert time.monotonic() - began < 6
 
 
 def test_a_thousand_hosts_in_one_call() -> None:

@@ -57,7 +57,7 @@ async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Map
         return await check_hosts((*more, *hosts), limit, partial(_ping, echoes, options))
 
 
-async def _ping(echoes: Echoes, options: PingOptions, host: str, watch: Stopwatch) -> str:
+async def _ping(echoes: Echoes, options: PingOptions, host: str, watch: Stopwatch) -> tuple[str, str]:
     (target, *_) = await targets(host, 0, options, watch)
     watch.begin("echo")
 
@@ -69,7 +69,9 @@ async def _ping(echoes: Echoes, options: PingOptions, host: str, watch: Stopwatc
     replies = [time for time in times if time is not None]
     if not replies:
         raise Sick(f"no reply to {_echoes(options.count)} within {options.timeout:g} s")
-    return f"{len(replies)} of {_echoes(options.count)} answered, the fastest in {_milliseconds(min(replies))}"
+    text = f"{len(replies)} of {_echoes(options.count)} answered, the fastest in {_milliseconds(min(replies))}"
+    each = " ".join("lost" if time is None else f"{time * 1000:.2f}" for time in times)
+    return text, f"echoes in ms: {each}" if options.count > 1 else ""
 
 
 async def check_fping(
