@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from bpvs.text.errors import UsageError
 from tests.mon.monitors.scripts import recite, script, turns
 from tests.mon.monitors.servers import Serve, check, serving
 from tests.mon.monitors.test_tls import AUTHORITY, context
@@ -46,6 +47,7 @@ def test_starttls(monitor: str) -> None:
         (report,) = check(f"{monitor}.monitor", told)
         (stranger,) = check(f"{monitor}.monitor", [*told, "--sni", "example.org"])
     assert report.is_ok, report
+    assert ", TLSv1.3, certificate has " in report.text
     assert "tls" in [phase.name for phase in report.phases]
     assert stranger.text.startswith("certificate refused: ")
     assert "s3cret" not in repr((report, stranger))
@@ -65,6 +67,14 @@ def test_tls_from_the_beginning(monitor: str, lines: str) -> None:
     with serving(script(lines), tls=context("server")) as port:
         (report,) = check(f"{monitor}.monitor", f"-p {port} --tls --ca {AUTHORITY}")
     assert report.is_ok, report
+    assert ", TLSv1.3, certificate has " in report.text
+
+
+@pytest.mark.parametrize("option", ["--verify", "--ca /x", "--days 5", "--sni x"])
+@pytest.mark.parametrize("monitor", ["smtp", "imap", "ldap", "redis"])
+def test_what_tls_should_be_like_where_there_is_none(monitor: str, option: str) -> None:
+    with pytest.raises(UsageError, match="say what TLS has to be like, which was not asked for"):
+        check(f"{monitor}.monitor", option)
 
 
 def test_words_that_came_before_tls_do_not_count_in_it() -> None:

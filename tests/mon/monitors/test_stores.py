@@ -246,6 +246,7 @@ def test_refused(monitor: str) -> None:
     ("monitor", "arguments", "sentence"),
     [
         ("mysql", "--password s3cret", "want --username"),
+        ("mysql", "-ps3cret", "-p: no port, 1 to 65535 or a name in /etc/services; passwords stand behind --password"),
         ("msql-mysql", "", "it wants --mode mysql"),
         ("msql-mysql", "--mode msql", "'msql' is not spoken: mysql is"),
         ("postgresql", "--password s3cret", "a password wants --username"),

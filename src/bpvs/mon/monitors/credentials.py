@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bpvs.mon.monitors.options import flag, one_line, option
+from bpvs.mon.monitors.options import one_line, option
 from bpvs.mon.monitors.tls import Secure
 from bpvs.mon.monitors.verdict import Sick
 
@@ -68,15 +68,3 @@ class Credentials(Secure):
         """The password, empty if there is none; Sick if its file does not tell it."""
         secret = self.given or self.kept
         return secret.read() if secret else ""
-
-
-@dataclass(frozen=True)
-class Upgradable(Credentials):
-    """The options of monitors whose protocol can go on in TLS after it has begun without."""
-
-    starttls: bool = flag("--starttls")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.tls and self.starttls:
-            raise ValueError("--tls and --starttls exclude each other: the one begins with TLS, the other turns to it")

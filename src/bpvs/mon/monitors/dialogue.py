@@ -37,6 +37,7 @@ class Dialogue:
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
+        self._tls = ""
         self._said: list[str] = []
 
     def __enter__(self) -> Self:
@@ -51,10 +52,21 @@ class Dialogue:
         """Both sides' lines, in order."""
         return "\n".join(self._said)
 
-    async def say(self, line: str, shown: str = "") -> None:
-        """A line to the server; `shown` stands for it in the transcript if it holds a secret."""
+    def summary(self, seen: str) -> tuple[str, str]:
+        """What was seen of a healthy host, for its report: in a line, with a word on TLS, and all that was said."""
+        return f"{seen}, {self._tls}" if self._tls else seen, self.transcript()
+
+    async def start_tls(self, host: str, options: Secure) -> None:
+        """Goes on in TLS."""
+        self._tls = await secure(self.stream, host, options)
+
+    async def say(self, line: str, shown: str = "", phase: str = "") -> None:
+        """A line to the server; `shown` stands for it in the transcript if it holds a secret.
+
+        It begins a phase, by the name of its first word if no other is given.
+        """
         self._said.append(f"> {shown or line}")
-        self.stream.watch.begin((shown or line).split(" ", 1)[0])
+        self.stream.watch.begin(phase or (shown or line).partition(" ")[0])
         await self.stream.send(f"{line}\r\n".encode())
 
     async def hear(self) -> bytes:
@@ -93,12 +105,12 @@ class Dialogue:
 
 async def dial(host: str, port: int, options: Secure, watch: Stopwatch) -> Dialogue:
     """A dialogue with a host, in TLS from the beginning if --tls is given; its first phase is the greeting."""
-    stream = await connect(host, port, options, watch)
+    talk = Dialogue(await connect(host, port, options, watch))
     try:
         if options.tls:
-            await secure(stream, host, options)
+            await talk.start_tls(host, options)
     except BaseException:
-        stream.__exit__(None, None, None)
+        talk.__exit__(None, None, None)
         raise
     watch.begin("greeting")
-    return Dialogue(stream)
+    return talk

@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.credentials import Upgradable
+from bpvs.mon.monitors.credentials import Credentials
 from bpvs.mon.monitors.dialogue import dial
 from bpvs.mon.monitors.options import option, parse, port, seconds
-from bpvs.mon.monitors.tls import secure
+from bpvs.mon.monitors.tls import Upgradable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ _LOGGED_IN, _PASSWORD_WANTED = 230, 331
 
 
 @dataclass(frozen=True)
-class Options(Upgradable):
+class Options(Credentials, Upgradable):
     """ftp.monitor's."""
 
     timeout: float = option("-t --timeout", seconds, 30.0)
@@ -45,10 +45,10 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
         greeting = await talk.expect("greeting", 220)
         if options.starttls:
             await talk.ask("AUTH TLS", 234)
-            await secure(talk.stream, host, options)
+            await talk.start_tls(host, options)
         if options.username:
             reply = await talk.ask(f"USER {options.username}", _LOGGED_IN, _PASSWORD_WANTED)
             if reply.code == _PASSWORD_WANTED:
                 await talk.ask(f"PASS {options.password()}", _LOGGED_IN, shown="PASS ***")
         await talk.ask("QUIT", 221)
-        return str(greeting), talk.transcript()
+        return talk.summary(str(greeting))

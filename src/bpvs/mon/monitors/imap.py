@@ -13,10 +13,10 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.credentials import Upgradable
+from bpvs.mon.monitors.credentials import Credentials
 from bpvs.mon.monitors.dialogue import Dialogue, dial
 from bpvs.mon.monitors.options import option, parse, port, seconds
-from bpvs.mon.monitors.tls import secure
+from bpvs.mon.monitors.tls import Upgradable
 from bpvs.mon.monitors.verdict import Sick, printable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _quotable(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Options(Upgradable):
+class Options(Credentials, Upgradable):
     """imap.monitor's."""
 
     timeout: float = option("-t --timeout", seconds, 30.0)
@@ -60,7 +60,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
             raise Sick(f"greeting: {printable(greeting)}")
         if options.starttls:
             await session.ask("STARTTLS")
-            await secure(talk.stream, host, options)
+            await talk.start_tls(host, options)
         if options.username:
             await session.ask(f"LOGIN {_quoted(options.username)} {_quoted(options.password())}", "LOGIN ***")
         elif options.mailbox:
@@ -68,7 +68,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
         if options.mailbox:
             await session.ask(f"EXAMINE {_quoted(options.mailbox)}")
         await session.ask("LOGOUT")
-        return printable(greeting), talk.transcript()
+        return talk.summary(printable(greeting))
 
 
 class _Session:
@@ -82,8 +82,7 @@ class _Session:
         """A command that has to end with OK."""
         tag = f"A{next(self._numbers)}"
         shown = shown or line
-        self._talk.stream.watch.begin(shown.split(" ", 1)[0])
-        await self._talk.say(f"{tag} {line}", f"{tag} {shown}")
+        await self._talk.say(f"{tag} {line}", f"{tag} {shown}", shown.partition(" ")[0])
         for _ in range(_MOST_LINES):
             answer = await self._talk.hear()
             if answer.startswith(f"{tag} ".encode()):

@@ -12,10 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.credentials import Upgradable
+from bpvs.mon.monitors.credentials import Credentials
 from bpvs.mon.monitors.options import flag, one_line, option, parse, port
 from bpvs.mon.monitors.stream import Stream, connect
-from bpvs.mon.monitors.tls import secure
+from bpvs.mon.monitors.tls import Upgradable, secure
 from bpvs.mon.monitors.verdict import Sick
 from bpvs.mon.monitors.wire import ber, ldap
 from bpvs.mon.monitors.wire.ldap_filter import compile_filter
@@ -38,7 +38,7 @@ def _scope(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Options(Upgradable):
+class Options(Credentials, Upgradable):
     """ldap.monitor's."""
 
     port: int = option("-port -p", port, 0)
@@ -76,8 +76,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
             watch.begin("StartTLS")
             await stream.send(ldap.start_tls(1))
             _accept("StartTLS", await _receive(stream, 1))
-        if options.tls or options.starttls:
-            await secure(stream, host, options)
+        tls = f", {await secure(stream, host, options)}" if options.is_secure else ""
         watch.begin("bind")
         await stream.send(ldap.bind(2, options.username, options.password()))
         _accept("bind", await _receive(stream, 2))
@@ -87,7 +86,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
         await stream.send(ldap.unbind(4))
     _judge(options, entries)
     detail = "\n".join(map(str, entries)) if options.is_verbose else ""
-    return f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'} found", detail
+    return f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'} found{tls}", detail
 
 
 async def _entries(stream: Stream) -> list[ldap.Entry]:

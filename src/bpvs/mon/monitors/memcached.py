@@ -36,11 +36,11 @@ async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Map
     return await check_hosts((*more, *hosts), options.timeout, partial(_probe, options))
 
 
-async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
+async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, str]:
     with await dial(host, options.port, options, watch) as talk:
         await talk.say("version")
         answer = await talk.hear()
         if not answer.startswith(b"VERSION "):
             raise Sick(f"version: {printable(answer)}")
         await talk.say("quit")
-        return printable(answer)
+        return talk.summary(printable(answer))

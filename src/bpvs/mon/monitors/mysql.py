@@ -33,6 +33,14 @@ def _password(text: str) -> Secret:
     return kept_in(text) if text.startswith("/") else told(text)
 
 
+def _port(text: str) -> int:
+    """A port; what is none may well be a password, which mysql(1) takes behind -p."""
+    try:
+        return port(text)
+    except ValueError:
+        raise ValueError("no port, 1 to 65535 or a name in /etc/services; passwords stand behind --password") from None
+
+
 def _mode(text: str) -> str:
     if text.lower() != "mysql":
         raise ValueError(f"{text!r} is not spoken: mysql is")
@@ -44,7 +52,7 @@ class Options(Credentials):
     """mysql.monitor's."""
 
     timeout: float = option("-t -timeout", seconds, 60.0)
-    port: int = option("-p -port", port, 3306)
+    port: int = option("-p -port", _port, 3306)
     username: str = option("-username", str, "")
     given: Secret | None = option("-password", _password, None)
     database: str = option("-database", str, "")
@@ -88,11 +96,12 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
         greeting = mysql.read_greeting(await link.receive())
         if not options.username:
             return f"greeting of {greeting.version}"
+        tls = ""
         if options.tls:
             if not greeting.can_tls:
                 raise Sick("it does not offer TLS")
             await link.send(mysql.tls_request(options.database))
-            await secure(stream, host, options)
+            tls = f", {await secure(stream, host, options)}"
         watch.begin("login")
         await _log_in(link, greeting, options)
         text = f"login to {greeting.version}"
@@ -103,7 +112,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
             text += f", tables in {options.database}"
         link.begin()
         await link.send(mysql.COM_QUIT)
-        return text
+        return text + tls
 
 
 class _Link:

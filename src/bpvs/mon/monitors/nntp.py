@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.credentials import Secret, Upgradable, told
+from bpvs.mon.monitors.credentials import Credentials, Secret, told
 from bpvs.mon.monitors.dialogue import dial
 from bpvs.mon.monitors.options import flag, one_line, option, parse, port, seconds
-from bpvs.mon.monitors.tls import secure
+from bpvs.mon.monitors.tls import Upgradable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ _PASSWORD_WANTED = 381
 
 
 @dataclass(frozen=True)
-class Options(Upgradable):
+class Options(Credentials, Upgradable):
     """nntp.monitor's."""
 
     timeout: float = option("-t --timeout", seconds, 30.0)
@@ -50,7 +50,7 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
         seen = await talk.expect("greeting", _DONE)
         if options.starttls:
             await talk.ask("STARTTLS", 382)
-            await secure(talk.stream, host, options)
+            await talk.start_tls(host, options)
         if not options.is_feeder:
             if options.username:
                 reply = await talk.ask(f"AUTHINFO USER {options.username}", _DONE, _PASSWORD_WANTED)
@@ -59,4 +59,4 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
             await talk.ask("MODE READER", _DONE)
             seen = await talk.ask(f"GROUP {options.group}", _DONE)
         await talk.ask("QUIT", _DONE)
-        return str(seen), talk.transcript()
+        return talk.summary(str(seen))

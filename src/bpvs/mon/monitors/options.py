@@ -219,7 +219,8 @@ def _read(word: str, words: list[str], spellings: dict[str, tuple[str, _Spelling
     if len(name) <= 2 or name not in spellings:
         name, equals, value = word[:2], word[2:], word[2:]
     if name not in spellings:
-        raise ValueError(f"{word.partition('=')[0]} is no option of it: there are {' '.join(spellings)}")
+        shown = word.partition("=")[0] if word.startswith("--") else name  # behind a letter may stand a password
+        raise ValueError(f"{shown} is no option of it: there are {' '.join(spellings)}")
     key, spelling = spellings[name]
     if spelling.read is None:
         if equals == "=":

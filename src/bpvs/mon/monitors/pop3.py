@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
-from bpvs.mon.monitors.credentials import Upgradable
+from bpvs.mon.monitors.credentials import Credentials
 from bpvs.mon.monitors.dialogue import Dialogue, dial
 from bpvs.mon.monitors.options import option, parse, port, seconds
-from bpvs.mon.monitors.tls import secure
+from bpvs.mon.monitors.tls import Upgradable
 from bpvs.mon.monitors.verdict import Sick, printable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _POP3, _POP3S = 110, 995
 
 
 @dataclass(frozen=True)
-class Options(Upgradable):
+class Options(Credentials, Upgradable):
     """pop3.monitor's."""
 
     timeout: float = option("-t --timeout", seconds, 30.0)
@@ -45,12 +45,12 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
         greeting = await _accepted(talk, "greeting")
         if options.starttls:
             await _ask(talk, "STLS")
-            await secure(talk.stream, host, options)
+            await talk.start_tls(host, options)
         if options.username:
             await _ask(talk, f"USER {options.username}")
             await _ask(talk, f"PASS {options.password()}", "PASS ***")
         await _ask(talk, "QUIT")
-        return greeting, talk.transcript()
+        return talk.summary(greeting)
 
 
 async def _ask(talk: Dialogue, line: str, shown: str = "") -> None:

@@ -53,21 +53,22 @@ async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Map
 
 async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
     with await connect(host, options.port, options, watch) as stream:
+        tls = ""
         if options.tls:
             await stream.send(wire.TLS_REQUEST)
             if await stream.exactly(1) != b"S":
                 raise Sick("it does not offer TLS")
-            await secure(stream, host, options)
+            tls = f", {await secure(stream, host, options)}"
         watch.begin("startup")
         user = options.username or _NOBODY
         names = {"user": user, "database": options.database or user, "application_name": "bpvs mon"}
         await stream.send(wire.startup(names))
         if not options.username:
-            return await _is_alive(stream)
+            return await _is_alive(stream) + tls
         await _Login(stream, options).run()
         version = await _until_ready(stream)
         await stream.send(wire.TERMINATE)
-        return f"login to {version}"
+        return f"login to {version}{tls}"
 
 
 async def _is_alive(stream: Stream) -> str:

@@ -50,8 +50,7 @@ async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Map
 
 async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
     with await connect(host, options.port, options, watch) as stream:
-        if options.tls:
-            await secure(stream, host, options)
+        tls = f", {await secure(stream, host, options)}" if options.tls else ""
         if options.given or options.kept:
             names = (options.username,) if options.username else ()
             answer = await _ask(stream, "AUTH", *names, options.password())
@@ -59,10 +58,10 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
                 raise Sick(f"AUTH: {printable(answer)}")
         answer = await _ask(stream, "PING")
         if answer.startswith(b"-NOAUTH") and not options.role:
-            return "it wants a password"
+            return f"it wants a password{tls}"
         if answer != b"+PONG":
             raise Sick(f"PING: {printable(answer)}")
-        return await _role_of(stream, options.role) if options.role else "PONG"
+        return (await _role_of(stream, options.role) if options.role else "PONG") + tls
 
 
 async def _role_of(stream: Stream, wanted: str) -> str:

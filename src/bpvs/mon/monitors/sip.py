@@ -70,15 +70,14 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> str:
 
 async def _by_stream(options: Options, host: str, watch: Stopwatch, identity: sip.Identity) -> sip.Answer:
     with await connect(host, options.port or (_SIPS if options.tls else _SIP), options, watch) as stream:
-        if options.tls:
-            await secure(stream, host, options)
+        tls = f", {await secure(stream, host, options)}" if options.tls else ""
         watch.begin("OPTIONS")
         transport = "TLS" if options.tls else "TCP"
         await stream.send(_request(options, host, transport, stream.socket, identity))
         for _ in range(_MOST_PROVISIONAL):
             answer = sip.read_answer((await stream.until(_HEAD_END, _LONGEST)).string, identity)
             if answer.status >= _FINAL:
-                return answer
+                return sip.Answer(answer.status, answer.reason + tls)
     raise Sick(f"{_MOST_PROVISIONAL} provisional answers and no final one")
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
 from bpvs.mon.monitors.dialogue import Dialogue, Reply, dial
-from bpvs.mon.monitors.options import flag, one_line, option, parse, port, seconds
-from bpvs.mon.monitors.tls import Secure, secure
+from bpvs.mon.monitors.options import one_line, option, parse, port, seconds
+from bpvs.mon.monitors.tls import Upgradable
 from bpvs.mon.monitors.verdict import Sick
 
 if TYPE_CHECKING:
@@ -27,18 +27,12 @@ _SMTP, _SMTPS = 25, 465
 
 
 @dataclass(frozen=True)
-class Options(Secure):
+class Options(Upgradable):
     """smtp.monitor's."""
 
     timeout: float = option("-t --timeout", seconds, 30.0)
     port: int = option("-p --port", port, 0)
     helo: str = option("--helo", one_line, "")
-    starttls: bool = flag("--starttls")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.tls and self.starttls:
-            raise ValueError("--tls and --starttls exclude each other: the one begins with TLS, the other turns to it")
 
 
 async def check(arguments: Sequence[str], hosts: Sequence[str], environment: Mapping[str, str]) -> list[HostReport]:
@@ -55,10 +49,10 @@ async def _probe(options: Options, host: str, watch: Stopwatch) -> tuple[str, st
             if not any(line[4:].upper() == "STARTTLS" for line in offered.lines):
                 raise Sick("it does not offer STARTTLS")
             await talk.ask("STARTTLS", 220)
-            await secure(talk.stream, host, options)
+            await talk.start_tls(host, options)
             await _hello(talk, options)
         await talk.ask("QUIT", 221)
-        return str(greeting), talk.transcript()
+        return talk.summary(str(greeting))
 
 
 async def _hello(talk: Dialogue, options: Options) -> Reply:

@@ -32,6 +32,33 @@ class Secure(Common):
     days: int = option("--days", whole, _ANY)
     sni: str = option("--sni", str, "")
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.verify or self.ca or self.days != _ANY or self.sni) and not self.is_secure:
+            raise ValueError("--verify, --ca, --days and --sni say what TLS has to be like, which was not asked for")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether there will be TLS at any time."""
+        return self.tls
+
+
+@dataclass(frozen=True)
+class Upgradable(Secure):
+    """The options of monitors whose protocol can go on in TLS after it has begun without."""
+
+    starttls: bool = flag("--starttls")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tls and self.starttls:
+            raise ValueError("--tls and --starttls exclude each other: the one begins with TLS, the other turns to it")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether there will be TLS at any time."""
+        return self.tls or self.starttls
+
 
 async def secure(stream: Stream, host: str, options: Secure) -> str:
     """Goes on in TLS; version and the certificate's days for a line of text. Sick if it has fewer than asked for."""
