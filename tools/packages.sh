@@ -3,7 +3,8 @@
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
 # libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets;
-# m4 expands a mon.cf.m4; mandoc checks the manual; Debian's own mon and its clients (tools/mon_real) are Perl.
+# m4 expands a mon.cf.m4; mandoc checks the manual; Debian's own mon and its clients (tools/mon_real)
+# are Perl, and look for `tcp` in netbase's /etc/protocols.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates
@@ -14,6 +15,7 @@ SETUP_PACKAGES=(
     linux-libc-dev
     m4
     mandoc
+    netbase
     nftables
     perl
     python3

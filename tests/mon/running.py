@@ -104,10 +104,15 @@ class Mon:
         """The lines that note.alert wrote: kind, group, service, flag, own argument."""
         return [line.rstrip() for line in self.out.read_text().splitlines()]
 
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Of clients and of traps."""
+        clients, traps = _STARTED.findall(self.log)[-1]
+        return int(clients), int(traps)
+
     def ask(self, *commands: str) -> list[str]:
         """The lines of the answers."""
-        port = int(_STARTED.findall(self.log)[-1][0])
-        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+        with socket.create_connection(("127.0.0.1", self.ports[0]), PATIENCE) as client:
             client.sendall("".join(f"{command}\n" for command in (*commands, "quit")).encode())
             return client.makefile("r").read().splitlines()
 
