@@ -82,6 +82,12 @@ def _alert(kind: str, second: int, arguments: str, summary: str) -> str:
     return line.replace(" ", r"\20")
 
 
+DIG_FAILS = (
+    "group=DNS service=dig opstatus=0 last_opstatus=1 exitval=0 timer=* last_success=* last_trap=0"
+    " last_traphost= last_check=* ack=0 ackcomment= alerts_sent=0 depstatus= depend= hostdepend="
+    " monitordepend= alertdepend= monitor=ctl.monitor last_summary= last_detail=all\\20fine\\0a interval=2"
+    f" monitor_duration=* monitor_running=* first_failure={EPOCH + 820} failure_duration=0"
+)
 PHANTOM = "asking for a name does not make it exist"
 UNKNOWN = "a name that is not there is an error"
 HISTORY = "histories keep N entries, not N + 1"
@@ -123,6 +129,13 @@ ACCEPTED: dict[Name, tuple[str, list[str]]] = {
     ),
     (VARIABLES, "get WEB http note", 1): (SETTABLE, ["WEB http note=''", "220 get completed"]),
     (VARIABLES, "set NOPE x y z", 1): (UNKNOWN, ["520 NOPE,x not defined"]),
+    (VARIABLES, "list opstatus DNS,dig", 1): (
+        "an outage begins with a status that was set, too",
+        [
+            DIG_FAILS,
+            "220 list opstatus completed",
+        ],
+    ),
     (CHANGES, "disable watch NOPE", 1): (UNKNOWN, ['520 disable error, unknown watch "NOPE"']),
     (CHANGES, "disable service WEB nope", 1): (UNKNOWN, ["520 disable error, unknown service"]),
     (CHANGES, "list disabled", 1): (

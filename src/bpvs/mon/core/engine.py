@@ -223,6 +223,7 @@ class Engine(World):
         was_failing = state.op_status in FAILING
         results.turn(state, status, now)
         if was_failing and status not in FAILING:
+            results.forget_outage(state, self.service(key))
             self._intake.recovered(key, now)
         self._launcher.dependencies_changed()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bpvs.model.mon import AlertKind, RepeatMode
+from bpvs.model.mon import AlertKind
 from bpvs.mon.core import results
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.schedule import Timer
@@ -71,7 +71,7 @@ class Intake:
             effects += self._alerts.tell(case, state.failure_output or b"")
         else:
             effects += self._alerts.redistribute(case, state.last_output or b"")
-        results.end_outage(state, result, now, self._strict_periods(key))
+        results.end_outage(state, result, now, self._world.service(key))
         if was_failing:
             self.recovered(key, now)
         return effects
@@ -83,10 +83,6 @@ class Intake:
 
     def _hosts(self, key: Key) -> tuple[str, ...]:
         return self._world.config.hostgroups[key.group].hosts
-
-    def _strict_periods(self, key: Key) -> frozenset[str]:
-        periods = self._world.config.services[key].periods
-        return frozenset(one.key for one in periods if one.every and one.every.mode is RepeatMode.STRICT)
 
     def _downtime(self, state: ServiceState, now: Moment) -> Downtime:
         ended, began = int(now.epoch), state.first_failure

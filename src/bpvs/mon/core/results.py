@@ -7,14 +7,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bpvs.model.mon import AlertKind, Status
+from bpvs.model.mon import AlertKind, RepeatMode, Status
 from bpvs.mon.core.alerts import summary_of
 from bpvs.mon.core.calls import text_of
 from bpvs.mon.core.world import FAILING, named_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from bpvs.model.mon import Service
     from bpvs.mon.core.values import Moment, Outcome, ServiceState, Trap
 
 
@@ -72,18 +71,24 @@ def note_success(state: ServiceState, now: Moment) -> None:
     turn(state, Status.OK, now)
 
 
-def end_outage(state: ServiceState, result: Result, now: Moment, strict: Iterable[str]) -> None:
-    """A success has been told: forget the outage, except the alert clocks of the periods named in `strict`."""
+def end_outage(state: ServiceState, result: Result, now: Moment, service: Service) -> None:
+    """A success has been told: it is what is known now, instead of the outage."""
+    forget_outage(state, service)
+    state.last_success = int(now.epoch)
+    state.last_summary, state.last_detail = result.summary, result.detail
+
+
+def forget_outage(state: ServiceState, service: Service) -> None:
+    """Nothing is known of an outage any more, nothing was told of it; but `alertevery ... strict` keeps its clock."""
     state.ack, state.ack_comment = 0, ""
     state.first_failure = state.last_failure = state.consec_failures = 0
     state.failing_since = state.failure_output = None
-    for name, memory in state.periods.items():
+    for period in service.periods:
+        memory = state.periods[period.key]
         last = (memory.last_alert, memory.alerted)
         memory.clear()
-        if name in strict:
+        if period.every and period.every.mode is RepeatMode.STRICT:
             memory.last_alert, memory.alerted = last
-    state.last_success = int(now.epoch)
-    state.last_summary, state.last_detail = result.summary, result.detail
 
 
 def turn(state: ServiceState, status: Status, now: Moment) -> None:

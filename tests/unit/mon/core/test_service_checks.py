@@ -92,6 +92,7 @@ def test_a_status_by_decree_is_a_number_and_tells_nobody() -> None:
     assert stage.engine.states[HTTP].op_status == 0
     stage.engine.set_status(HTTP, Status.OK, stage.now)
     assert (stage.engine.states[HTTP].last_op_status, stage.engine.states[HTTP].op_status) == (0, 1)
+    assert stage.engine.states[HTTP].first_failure == 0
     assert stage.calls() == []
     stage.engine.set_status(HTTP, Status.TIMEOUT, stage.now)
     stage.sleep(4)
