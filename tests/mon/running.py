@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bpvs.lab.wait import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 PATIENCE = 30.0  # seconds; a busy machine takes its time
 _STARTED = re.compile(r"mon server started, clients on port (\d+), traps on port (\d+)")
@@ -67,15 +67,16 @@ class Mon:
         """The words of the command."""
         return [sys.executable, "-m", "bpvs.mon", "-c", str(self.home / "mon.cf"), *options]
 
-    def start(self, *options: str, wait: bool = True) -> None:
-        """Begin; `wait` until it is ready."""
+    def start(self, *options: str, within: Sequence[str] = ()) -> None:
+        """Begin, by the command `within` if there is one, and wait until it is ready."""
         self._lives += 1
         self._log = self.home / f"log.{self._lives}"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self.command(*options), stdin=subprocess.DEVNULL, stderr=log, cwd="/")
-        if wait:
-            until(lambda: self.has_said(_STARTED.pattern) or self._has_ended(), "the start", PATIENCE)
-            assert not self._has_ended(), self.log
+            self._process = subprocess.Popen(
+                [*within, *self.command(*options)], stdin=subprocess.DEVNULL, stderr=log, cwd="/"
+            )
+        until(lambda: self.has_said(_STARTED.pattern) or self._has_ended(), "the start", PATIENCE)
+        assert not self._has_ended(), self.log
 
     @property
     def pid(self) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,41 @@ class TestAlerts:
         mon.wait_for("calling upalert")
         assert mon.end() == 0  # which waits for both
         assert mon.notes() == ["begin failure", "end failure", "begin up", "end up"]
+
+
+@pytest.mark.root
+def test_a_full_disk_is_told_once_and_checks_go_on(mon: Mon) -> None:
+    configure(mon, "bad.monitor", every="# at every check")
+    mon.script("mon.d/bad.monitor", "echo $1; exit 1")
+    state = mon.home / "state"
+    mount = f'mount -t tmpfs -o size=64k none {state} && exec "$@"'
+    mon.start(within=["unshare", "--mount", "sh", "-c", mount, "sh"])
+    inside = Path(f"/proc/{mon.pid}/root{state}")  # the mount is the daemon's alone
+    mon.wait_until((inside / "opstatus").exists, "the state on disk")
+    with (inside / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(b"x" * 4096)
+    mon.wait_for(f"err +{state}/opstatus: cannot be written: No space left on device")
+    before = mon.notes()
+    mon.wait_until(lambda: len(mon.notes()) > len(before) + 2, "more alerts")
+    assert mon.log.count("No space left") == 1
+    (inside / "ballast").unlink()
+    mon.wait_for("state/opstatus: is written again")
+    assert sorted(path.name for path in inside.iterdir()) == ["opstatus"]
+
+
+def test_ten_thousand_services_are_checked_while_clients_are_answered(mon: Mon) -> None:
+    number = 10_000
+    groups = [
+        f"watch g{one}\n service s\n  interval 30s\n  monitor file.monitor {mon.out} ;;\n" for one in range(number)
+    ]
+    mon.configure("randstart = 5s\n" + "\n".join(groups))
+    mon.start()
+    mon.wait_until(lambda: "opstatus=1" in mon.ask("list opstatus g77")[0], "one of them")
+    mon.wait_until(lambda: (mon.home / "state/opstatus").read_text().count("\top_status=1\t") == number, "the state")
+    mon.end(signal.SIGKILL)
+    mon.start("-S")
+    assert all(" opstatus=1 " in line for line in mon.ask("list opstatus")[:number])
 
 
 def daemons(mon: Mon) -> list[int]:

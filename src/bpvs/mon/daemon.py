@@ -91,18 +91,18 @@ class Daemon:
 
     async def run(self, tcp: Sequence[socket], udp: Sequence[socket], ready: Callable[[], None]) -> None:
         """Serve on these sockets until the end; `ready` is called when all is set up."""
-        asyncio.get_running_loop().set_exception_handler(self._unexpected)
-        self._begin()
-        health = await self._serve_health(tcp)
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._unexpected)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._terminated, number)
+        self._begin()
+        health = await self._serve_health(tcp)
+        await self._server.start(tcp)
+        await self._traps.start(udp)
         clients, traps = (one[0].getsockname()[1] for one in (tcp, udp))
         self.log("info", f"mon server started, clients on port {clients}, traps on port {traps}")
         self._conductor.perform(self.engine.start(Moment.now()))
-        await self._server.start(tcp)
-        await self._traps.start(udp)
         ready()
         self._readiness.ready(self._watching())
         self._tell_alive()
