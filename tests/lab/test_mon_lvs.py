@@ -96,15 +96,16 @@ def test_a_server_that_falls_silent_behind_a_tunnel(tmp_path: Path) -> None:
         assert watched.stop() == 0
 
 
-def test_a_killed_daemon_forgets_nobody(nat: Balanced, tmp_path: Path) -> None:
+def test_a_daemon_that_was_killed_and_has_lost_its_memory_returns_a_server(nat: Balanced, tmp_path: Path) -> None:
+    nat.net.director.ipvsadm("-e", *nat.service(), "-r", f"{nat.servers[0]}:80", "-m", "-w", "7").checked()
     watched, host = watch(nat, tmp_path, "--quiesce"), nat.net.servers[0]
-    nat.server("-e", nat.servers[0], "-m")
     end_web_server(host)
     until(lambda: watched.weights()[nat.servers[0]] == 0, "weight 0", SECONDS)
     watched.kill()
-    watched.start()
+    (tmp_path / "opstatus").unlink(missing_ok=True)
     host.serve("one", 80)
-    until(lambda: watched.weights()[nat.servers[0]] == 1, "its weight again", SECONDS)
+    watched.start()
+    until(lambda: watched.weights()[nat.servers[0]] == 7, "its weight again", SECONDS)
 
 
 def test_people_are_told_why_a_server_is_out(nat: Balanced, tmp_path: Path) -> None:

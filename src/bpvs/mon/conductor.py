@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from bpvs.mon.core.values import CallAlert, Downtime, History, Log, Moment, StartMonitor, StopMonitor
+from bpvs.mon.lvs.forgotten import Forgotten
 from bpvs.mon.runner import Runner
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ _SHORTEST_TICK = 0.001  # seconds
 
 
 class Conductor:
-    """`pause`: seconds between two looks at the schedule, at least (`-i`)."""
+    """`pause`: seconds between two looks at the schedule, at least (`-i`).
+
+    forgotten: servers that are out since before the engine knew anything
+    """
 
     def __init__(
         self,
@@ -48,6 +52,7 @@ class Conductor:
         self._timer: asyncio.TimerHandle | None = None
         self._last_tick = 0.0
         self._is_over = False
+        self.forgotten = Forgotten()
 
     def perform(self, effects: Iterable[Effect]) -> None:
         """Carry out what an event led to, and look when something is due next."""
@@ -99,10 +104,10 @@ class Conductor:
         state = self._engine.states.get(key)
         if state is None:
             return
-        before = _memorable(state)
-        effects = self._engine.finished(key, outcome, Moment.now())
+        before, now = _memorable(state), Moment.now()
+        effects = self._engine.finished(key, outcome, now)
         self._store.changed(key, soon=_memorable(state) != before)
-        self.perform(effects)
+        self.perform([*effects, *self.forgotten.remembered(self._engine, key, now)])
 
 
 def _memorable(state: ServiceState) -> tuple[int, int, int]:

@@ -24,6 +24,7 @@ from bpvs.mon.disk import Disk
 from bpvs.mon.health.socket import serve_health
 from bpvs.mon.logbooks import Logbooks
 from bpvs.mon.lookup import Lookup
+from bpvs.mon.lvs.forgotten import Forgotten
 from bpvs.mon.places import missing_directories
 from bpvs.mon.protocol.server import Server, allows
 from bpvs.mon.remote import Remote
@@ -213,6 +214,10 @@ class Daemon:
         self._alerting.timeout = _alert_timeout(setup)
         self._store.directory = setup.places.statedir
         self._logbooks.setup = setup
+        try:
+            self._conductor.forgotten = Forgotten(setup.places.statedir)
+        except BpvsError as error:
+            self.log("err", str(error))
         self._server.timeout = settings.cltimeout or 0
         self._server.allowed = allows(settings.clientallow)
         self._remote = Remote(settings.monremote, self.log) if settings.monremote else None
