@@ -26,7 +26,7 @@ from bpvs.lab.network import Network  # noqa: E402  because the path to it is kn
 from bpvs.lab.wait import until  # noqa: E402  because the path to it is known only from here on
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from bpvs.lab.host import Host
 
@@ -51,15 +51,16 @@ class Watched:
     """What a daemon did in that time; seconds, but for `resident` in KiB.
 
     late: from when a check was due to when it began; nobody knows of Debian's mon. drift: how far the gap between two
-    visits to a server was from the interval. cpu: processor seconds in a second, monitors that it started included.
+    visits to a server was from the interval, of each visit. cpu: processor time in `lasted`, with monitors that it
+    started.
     """
 
     name: str
     load: Load
-    checks: int
     late: tuple[float, ...]
     drift: tuple[float, ...]
     cpu: float
+    lasted: float
     resident: int
 
 
@@ -90,17 +91,17 @@ def _watch(name: str, load: Load, real: tuple[Sequence[str], dict[str, str]] | N
             time.sleep(2 * INTERVAL)  # the first checks are spread over one interval
             began, cpu = time.monotonic(), _cpu_seconds(daemon.pid)
             time.sleep(load.seconds)
-            spent, lasted = _cpu_seconds(daemon.pid) - cpu, time.monotonic() - began
+            ended, spent = time.monotonic(), _cpu_seconds(daemon.pid) - cpu
             resident = _resident(daemon.pid)
-            ended = time.monotonic()
         finally:
-            out = _end(daemon)
-            gaps = json.loads(_end(web))
-        told = [(moment, late) for moment, late in json.loads(out.splitlines()[-1])] if not real else []
-        seen = [late for moment, late in told if began <= moment <= ended]
-        return Watched(
-            name, load, len(gaps), tuple(seen), tuple(gap - INTERVAL for gap in gaps), spent / lasted, resident
-        )
+            out, visits = _end(daemon), json.loads(_end(web))
+
+    def within(told: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+        return tuple(value for moment, value in told if began <= moment <= ended)
+
+    drift = tuple(abs(gap - INTERVAL) for gap in within(visits))
+    late = () if real else within(json.loads(out.splitlines()[-1]))
+    return Watched(name, load, late, drift, spent, ended - began, resident)
 
 
 def _start(

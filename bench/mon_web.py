@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The servers that monitors look at: port 80 of every address of `lo`, one process that costs next to nothing.
 
-Whoever connects is answered and left. At its end (SIGTERM) it prints how far apart the visits to each address were: a
-line of JSON with the seconds of every gap.
+Whoever connects is answered and left. At its end (SIGTERM) it prints a line of JSON: for every visit but an address's
+first its moment (CLOCK_MONOTONIC), and how many seconds ago the last one was.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     poll.register(listener, select.EPOLLIN)
     open_ones: dict[int, socket.socket] = {}
     last: dict[str, float] = {}
-    gaps: list[float] = []
+    gaps: list[tuple[float, float]] = []
     print("ready", flush=True)
     while not over:
         for number, _ in poll.poll(_PATIENCE):
@@ -35,7 +35,7 @@ def main() -> None:
                 _welcome(listener, poll, open_ones, last, gaps)
             else:
                 _answer(open_ones.pop(number))
-    print(json.dumps([round(gap, 4) for gap in gaps]), flush=True)
+    print(json.dumps(gaps), flush=True)
 
 
 def _welcome(
@@ -43,7 +43,7 @@ def _welcome(
     poll: select.epoll,
     open_ones: dict[int, socket.socket],
     last: dict[str, float],
-    gaps: list[float],
+    gaps: list[tuple[float, float]],
 ) -> None:
     """Take in whoever waits, and note how long ago that address was visited."""
     while True:
@@ -53,7 +53,7 @@ def _welcome(
             return
         address, now = visitor.getsockname()[0], time.monotonic()
         if address in last:
-            gaps.append(now - last[address])
+            gaps.append((round(now, 3), round(now - last[address], 4)))
         last[address] = now
         open_ones[visitor.fileno()] = visitor
         poll.register(visitor, select.EPOLLIN)

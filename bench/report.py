@@ -67,20 +67,28 @@ def monitoring(found: Sequence[Watched]) -> str:
     title = (
         "Monitor daemons: http checks of so many servers every 5 s, the daemon on one core, the servers on another.\n"
         "How late a check begins after it was due; how far the gap between two visits to a server is from 5 s;\n"
-        "processor time with all monitors that were started; resident memory of the daemon."
+        "processor time of the daemon and all monitors that it starts; resident memory of the daemon."
     )
-    head = ("daemon", "servers", "checks", "late p50", "late p99", "worst", "budget", "", "drift p99", "CPU", "memory")
+    head = (
+        *("daemon", "servers", "checks/s", "late p50", "late p99", "worst", "budget", ""),
+        *("drift p50", "drift p99", "CPU", "a check", "memory"),
+    )
     return f"{title}\n{_table(head, [_watched_line(one) for one in found], 1)}"
 
 
 def _watched_line(one: Watched) -> Line:
-    late = [f"{1000 * _share(one.late, share):.1f} ms" if one.late else "-" for share in (0.5, 0.99, 1)]
-    met = ("250 ms", _met(_share(one.late, 0.99) <= LATE_BUDGET)) if one.late else ("", "")
-    drift = _share(sorted(map(abs, one.drift)), 0.99)
+    late, drift = ([_milliseconds(values, share) for share in (0.5, 0.99, 1)] for values in (one.late, one.drift))
+    budget = (_milliseconds([LATE_BUDGET], 1), _met(_share(one.late, 0.99) <= LATE_BUDGET)) if one.late else ("", "")
+    checks = len(one.drift)
     return (
-        *(one.name, f"{one.load.services:,}", f"{one.checks:,}", *late, *met),
-        *(f"{1000 * drift:.1f} ms", f"{100 * one.cpu:.0f} %", f"{one.resident / 1024:.0f} MiB"),
+        *(one.name, f"{one.load.services:,}", f"{checks / one.lasted:,.0f}", *late, *budget, *drift[:2]),
+        *(f"{100 * one.cpu / one.lasted:.0f} %", f"{1e6 * one.cpu / max(1, checks):,.0f} us"),
+        f"{one.resident / 1024:.0f} MiB",
     )
+
+
+def _milliseconds(values: Sequence[float], share: float) -> str:
+    return f"{1000 * _share(values, share):.1f} ms" if values else ""
 
 
 def _share(values: Sequence[float], share: float) -> float:

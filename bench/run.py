@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measure BPVS and compare it with its budget: ns per packet, whole commands, memory of a connection.
+"""Measure BPVS and compare it with its budget: packets, whole commands, memory of a connection, monitoring.
 
 `--quick` (or QUICK=1 in the environment) does everything in small, to see that it works; its figures mean little.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from bench import commands, packets, report  # noqa: E402  known only from here on
+from bench import commands, mon, packets, report  # noqa: E402  known only from here on
 from bench.live import Sender  # noqa: E402  because the path to it is known only from here on
 from bench.memory import Memory, available, of_maps  # noqa: E402  because the path to it is known only from here on
 from bench.packets import Effort, Row  # noqa: E402  because the path to it is known only from here on
@@ -42,13 +42,14 @@ def main() -> int:
     memory, listing = _full_table(quick)  # first: the kernel takes its time to give a table's memory back
     rows, sizes = _packets(QUICK if quick else FULL)
     print(f"\n{report.packets(rows, sizes)}\n\n{report.replays(rows)}\n\n{report.memory(memory)}\n", flush=True)
-    print(report.commands([*commands.measure(quick), listing]))
+    print(report.commands([*commands.measure(quick), listing]), flush=True)
+    print(f"\n{report.monitoring(mon.measure(quick))}")
     return 1 if any(row.fault for row in rows) else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="everything in small, under 20 seconds")
+    parser.add_argument("--quick", action="store_true", help="everything in small, in about a minute")
     return parser.parse_args()
 
 

@@ -24,7 +24,7 @@ def output() -> str:
         [sys.executable, str(ROOT / "bench/run.py"), "--quick"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,3 +59,12 @@ def test_every_command_was_timed(output: str, name: str) -> None:
 def test_memory_is_told_by_map(output: str) -> None:
     for name in ("flows", "conns", "free_slots"):
         assert re.search(rf"^map {name} +\d+\.\d +\d+\.\d", output, re.MULTILINE)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("servers", [200, 4])
+def test_the_monitor_daemon_was_timed(output: str, servers: int) -> None:
+    (line,) = [line for line in output.splitlines() if re.match(rf"BPVS +{servers} ", line)]
+    assert re.fullmatch(
+        r"BPVS +\d+ +\d+( +[\d.]+ ms){4} +(NOT )?MET( +[\d.]+ ms){2} .* us +\d+ MiB", line, re.IGNORECASE
+    )

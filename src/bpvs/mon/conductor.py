@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bpvs.mon.lookup import Lookup
     from bpvs.mon.store import Store
 
-_SHORTEST_TICK = 0.001  # seconds
+_SHORTEST_TICK = 0.01  # seconds; checks that are due close together share a look at the schedule
 
 
 class Conductor:
