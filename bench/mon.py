@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from bpvs.lab.host import Host
 
-INTERVAL = 5  # seconds between two checks of a service
 _REAL = ROOT / "build/mon"
 _PORT = 2583
 _HERE = Path(__file__).resolve().parent
@@ -40,9 +39,10 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked of a daemon: how many services, watched for how long once all have been looked at."""
+    """What is asked of a daemon: how many services, every how many seconds, watched for how long once it is at it."""
 
     services: int
+    interval: int
     seconds: float
 
 
@@ -64,15 +64,15 @@ class Watched:
     resident: int
 
 
-FULL = (Load(10_000, 30), Load(50, 30))
-QUICK = (Load(200, 5), Load(4, 6))
+FULL = (Load(10_000, 5, 30), Load(50, 5, 30))
+QUICK = (Load(200, 1, 3), Load(4, 1, 3))
 
 
 def measure(quick: bool) -> list[Watched]:
     """BPVS's mon, and Debian's if tools/mon_real has unpacked it."""
     ours, others = QUICK if quick else FULL
     found = [_watch("BPVS", ours), _watch("BPVS", others)]
-    real = _real()
+    real = _real(others.interval)
     return [*found, _watch("mon 1.3.6", others, real)] if real else found
 
 
@@ -88,7 +88,7 @@ def _watch(name: str, load: Load, real: tuple[Sequence[str], dict[str, str]] | N
         daemon = _start(host, _CORES[0], [*argv, *words], environment)
         try:
             _await_clients(host, daemon)
-            time.sleep(2 * INTERVAL)  # the first checks are spread over one interval
+            time.sleep(2 * load.interval)  # the first checks are spread over one interval
             began, cpu = time.monotonic(), _cpu_seconds(daemon.pid)
             time.sleep(load.seconds)
             ended, spent = time.monotonic(), _cpu_seconds(daemon.pid) - cpu
@@ -99,7 +99,7 @@ def _watch(name: str, load: Load, real: tuple[Sequence[str], dict[str, str]] | N
     def within(told: Iterable[tuple[float, float]]) -> tuple[float, ...]:
         return tuple(value for moment, value in told if began <= moment <= ended)
 
-    drift = tuple(abs(gap - INTERVAL) for gap in within(visits))
+    drift = tuple(abs(gap - load.interval) for gap in within(visits))
     late = () if real else within(json.loads(out.splitlines()[-1]))
     return Watched(name, load, late, drift, spent, ended - began, resident)
 
@@ -124,7 +124,12 @@ def _configure(folder: Path, load: Load) -> list[str]:
     for number in range(load.services):
         name = f"group{number}"
         lines += [f"hostgroup {name} 127.{1 + number // 250 // 250}.{number // 250 % 250}.{1 + number % 250}", ""]
-        lines += [f"watch {name}", "    service http", f"        interval {INTERVAL}s", "        monitor http.monitor"]
+        lines += [
+            f"watch {name}",
+            "    service http",
+            f"        interval {load.interval}s",
+            "        monitor http.monitor",
+        ]
         lines += ["        period wd {Sun-Sat}", "            numalerts 1", ""]
     (folder / "mon.cf").write_text("\n".join(lines))
     (folder / "auth.cf").write_text("")
@@ -134,13 +139,13 @@ def _configure(folder: Path, load: Load) -> list[str]:
     return [word for letter, file in named.items() for word in (f"-{letter}", str(folder / file))]
 
 
-def _real() -> tuple[list[str], dict[str, str]] | None:
+def _real(interval: int) -> tuple[list[str], dict[str, str]] | None:
     """Debian's mon as tools/mon_real unpacked it: how to start it, and in which environment."""
     if not (_REAL / "packages").exists():
         return None
     modules = [_REAL / "usr/share/perl5", *sorted(_REAL.glob("usr/lib/*/perl5/*"))]
     environment = {**os.environ, "PERL5LIB": os.pathsep.join(map(str, modules))}
-    start = ["perl", str(_REAL / "usr/sbin/mon"), "-s", str(_REAL / "usr/lib/mon/mon.d"), "-r", f"{INTERVAL}s"]
+    start = ["perl", str(_REAL / "usr/sbin/mon"), "-s", str(_REAL / "usr/lib/mon/mon.d"), "-r", f"{interval}s"]
     return start, environment
 
 

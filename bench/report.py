@@ -65,7 +65,7 @@ def packets(rows: Sequence[Row], sizes: dict[str, int]) -> str:
 def monitoring(found: Sequence[Watched]) -> str:
     """The daemons."""
     title = (
-        "Monitor daemons: http checks of so many servers every 5 s, the daemon on one core, the servers on another.\n"
+        "Monitor daemons: so many servers, an http check of each every 5 s; daemon and servers on a core each.\n"
         "How late a check begins after it was due; how far the gap between two visits to a server is from 5 s;\n"
         "processor time of the daemon and all monitors that it starts; resident memory of the daemon."
     )
