@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.monitors.check import check_hosts
 from bpvs.mon.monitors.credentials import Credentials, Secret, kept_in, told
-from bpvs.mon.monitors.options import option, parse, port, seconds
+from bpvs.mon.monitors.options import one_line, option, parse, port, seconds
 from bpvs.mon.monitors.stream import Stream, connect
 from bpvs.mon.monitors.tls import secure
 from bpvs.mon.monitors.verdict import Sick
@@ -53,9 +53,9 @@ class Options(Credentials):
 
     timeout: float = option("-t -timeout", seconds, 60.0)
     port: int = option("-p -port", _port, 3306)
-    username: str = option("-username", str, "")
+    username: str = option("-username", one_line, "")
     given: Secret | None = option("-password", _password, None)
-    database: str = option("-database", str, "")
+    database: str = option("-database", one_line, "")
 
     def __post_init__(self) -> None:
         super().__post_init__()
