@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build/vm"
 KERNEL_PACKAGE = "linux-image-amd64"  # Debian's name for "the current stable kernel"
+SLOWER = 12  # than the host, about
 BOOT_S = 120  # a boot takes 15 s on an idle machine
 # depmod and qemu live where the PATH of a user may not look; vng starts its own helpers by name.
 SEARCH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -178,6 +179,7 @@ def guest_script(command: str, exchange: Path, timeout_s: int, mounts: str = "")
         "#!/bin/bash\n"
         f"cd {shlex.quote(str(ROOT))}\n"
         f"export PATH={GUEST_PATH}\n"
+        f"export BPVS_PATIENCE={SLOWER}\n"
         "unset PYTHONDONTWRITEBYTECODE\n"
         f"{mounts}"
         f"timeout --kill-after=5 {timeout_s} bash -c {shlex.quote(command)} </dev/null >{folder}/output 2>&1\n"

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from bpvs.lab.shell import LabError, Result, own_tool, run
+from bpvs.lab.wait import PATIENCE
 from bpvs.net import namespace, sysctl
 
 WEB_SERVER = "bpvs.lab.webserver"
-
-
-_DOWN_S = 120.0  # nothing may stay behind, however slow the machine is
 
 
 @dataclass(slots=True)
@@ -42,10 +40,10 @@ class Host:
         self.is_director = True
         return self.run(*own_tool("ipvsadm"), *arguments, stdin=stdin, seconds=seconds)
 
-    def bpvs(self, *arguments: str, stdin: str = "", seconds: float = 30.0) -> Result:
+    def bpvs(self, *arguments: str, stdin: str = "") -> Result:
         """Runs this installation's bpvs, which makes the host a director."""
         self.is_director = True
-        return self.run(*own_tool("bpvs"), *arguments, stdin=stdin, seconds=seconds)
+        return self.run(*own_tool("bpvs"), *arguments, stdin=stdin)
 
     def start_agent(self, *vips: str) -> subprocess.Popen[str]:
         """Begins to make the host a real server of these virtual addresses, with this installation's agent."""
@@ -83,7 +81,7 @@ class Host:
     def await_ready(self, process: subprocess.Popen[str], what: str, seconds: float = 10.0) -> None:
         """Returns when the program has printed its first line; LabError if it ends or stays silent."""
         output = process.stdout
-        if output is None or not select.select([output], [], [], seconds)[0] or not output.readline():
+        if output is None or not select.select([output], [], [], seconds * PATIENCE)[0] or not output.readline():
             raise LabError(f"the {what} did not start (exit code {process.poll()})")
 
     def inside(self) -> namespace.Visit:
@@ -113,7 +111,7 @@ class Host:
             return
         if self.is_real_server:
             self.is_real_server = False
-            self.run(*own_tool("bpvs"), "realserver", "down", seconds=_DOWN_S).checked()
+            self.run(*own_tool("bpvs"), "realserver", "down").checked()
         if self.is_director:
             self.is_director = False
-            self.bpvs("down", seconds=_DOWN_S).checked()
+            self.bpvs("down").checked()

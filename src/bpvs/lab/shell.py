@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bpvs.lab.wait import PATIENCE
+
 
 class LabError(Exception):
     """A network could not be built or a program in it failed; the text has the command and its own words."""
@@ -35,6 +37,7 @@ class Result:
 def run(argv: Sequence[str], stdin: str = "", seconds: float = 30.0) -> Result:
     """Runs a program to its end; LabError if it takes longer than `seconds` or does not exist."""
     command = shlex.join(argv)
+    seconds *= PATIENCE
     try:
         done = subprocess.run(
             argv, input=stdin, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
