@@ -36,23 +36,17 @@ class Remote:
         except asyncio.QueueFull:
             self._log("err", f"monremote: {_MOST_WAITING} calls are waiting, this one is left out: {' '.join(words)}")
             return
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._work())
 
     async def finish(self) -> None:
-        """Carry out what waits, then stop."""
-        await self._calls.join()
+        """Wait until every call has been carried out."""
         if self._task is not None:
-            self._task.cancel()
-            self._task = None
+            await self._task
 
     async def _work(self) -> None:
-        while True:
-            words = await self._calls.get()
-            try:
-                await self._call(words)
-            finally:
-                self._calls.task_done()
+        while not self._calls.empty():
+            await self._call(self._calls.get_nowait())
 
     async def _call(self, words: Sequence[str]) -> None:
         shown = " ".join((*self._command, *words))
