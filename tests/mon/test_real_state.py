@@ -35,7 +35,7 @@ def ask(port: int, command: str) -> list[str]:
         with socket.create_connection(("127.0.0.1", port), 5) as client:
             client.sendall(f"{command}\n".encode())
             lines = client.makefile("r")
-            answer = []
+            answer: list[str] = []
             while not (answer and answer[-1][:3].isdigit() and answer[-1][3:4] == " "):
                 answer.append(next(lines))
             return answer
