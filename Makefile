@@ -17,6 +17,7 @@ BIN := .venv/bin
 PYTHON := $(BIN)/python
 SETUP := build/setup.stamp
 COMPILED := build/bpf.stamp
+PEERS := build/peers.stamp
 MACHINE := build/oracle.stamp
 BPF_FILES := $(shell find bpf -name '*.[ch]')
 ABI_TOOLS := $(wildcard tools/compile_bpf.py tools/gen_abi.py src/bpvs/kernel/btf.py)
@@ -50,10 +51,14 @@ demo: $(COMPILED) ## the tutorial in network namespaces; TYPE=nat|dr|tun|fullnat
 $(MACHINE): $(SETUP) tools/setup tools/packages.sh
 	if tools/setup oracle; then touch $@; else echo "going on without the virtual machine"; fi
 
-test: $(COMPILED) $(MACHINE) ## every test; TESTS=path for some, JOBS=n workers
+# The same of the tests beside programs of others.
+$(PEERS): $(SETUP) $(wildcard tools/setup tools/packages.sh tools/mon_real tools/real_servers)
+	if tools/setup peers; then touch $@; else echo "going on without programs to compare with"; fi
+
+test: $(COMPILED) $(PEERS) $(MACHINE) ## every test; TESTS=path for some, JOBS=n workers
 	$(PYTHON) -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
-bench: $(COMPILED) ## nanoseconds per packet and the other figures of the budget
+bench: $(COMPILED) $(PEERS) ## nanoseconds per packet and the other figures of the budget
 	$(PYTHON) bench/run.py
 
 lint: $(COMPILED) ## formatting, types, layers, spelling, file length

@@ -3,8 +3,7 @@
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
 # libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets;
-# m4 expands a mon.cf.m4; mandoc checks the manual; Debian's own mon and its clients (tools/mon_real)
-# are Perl, and look for `tcp` in netbase's /etc/protocols.
+# mandoc checks the manual.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates
@@ -13,13 +12,19 @@ SETUP_PACKAGES=(
     libbpf-dev
     libbpf1
     linux-libc-dev
-    m4
     mandoc
-    netbase
     nftables
-    perl
     python3
     python3-venv
+)
+
+# m4 expands a mon.cf.m4; Debian's own mon and its clients (tools/mon_real) are Perl, and look for `tcp` in netbase's
+# /etc/protocols.
+# shellcheck disable=SC2034
+PEER_PACKAGES=(
+    m4
+    netbase
+    perl
 )
 
 # The virtual machine with the real IPVS (tests/oracle).

@@ -55,7 +55,7 @@ def _module_folders() -> list[Path]:
 def _perl() -> str:
     perl = shutil.which("perl")
     if perl is None:
-        pytest.skip("perl is not installed: run tools/setup")
+        pytest.skip("perl is not installed: run 'tools/setup peers'")
     return perl
 
 
