@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import pwd
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpvs.model import BpvsError
 from bpvs.mon import crypt, pam
+from bpvs.mon.threads import in_thread
 from bpvs.text.mon.auth import parse_users
 from bpvs.text.mon.escape import visible
 
@@ -22,6 +23,7 @@ SHADOW = Path("/etc/shadow")
 DEFAULT_TYPES = ("getpwnam",)
 DEFAULT_PAM_SERVICE = "passwd"
 _MOST_AT_ONCE = 4  # checks; hashes are made to be slow, and a crowd of guessers is not to take every processor
+_LONGEST_CHECK = 30.0  # seconds; a PAM module may wait for a server that is away
 
 
 class Authenticator:
@@ -43,7 +45,7 @@ class Authenticator:
         self._userfile = userfile
         self._pamservice = pamservice
         self._shadow = shadow
-        self._threads = ThreadPoolExecutor(_MOST_AT_ONCE, "mon-login")
+        self._room = asyncio.Semaphore(_MOST_AT_ONCE)
         known = {
             "getpwnam": self._getpwnam,
             "shadow": self._in_shadow,
@@ -63,19 +65,17 @@ class Authenticator:
         if not user or not password:
             self._log("err", "an undef username or password supplied")
             return False
-        loop = asyncio.get_running_loop()
         for name, check in self._checks:
             try:
-                if await loop.run_in_executor(self._threads, check, user, password, address):
-                    return True
+                async with self._room, asyncio.timeout(_LONGEST_CHECK):
+                    if await in_thread(partial(check, user, password, address)):
+                        return True
+            except TimeoutError:
+                self._log("err", f"authtype {name}: no answer within {_LONGEST_CHECK:g} s")
             except (BpvsError, OSError) as error:
                 self._log("err", f"authtype {name}: {error}")
         self._log("warning", f"login of '{visible(user)}' from {address} failed")
         return False
-
-    def close(self) -> None:
-        """Wait for nobody; checks that run end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _getpwnam(self, user: str, password: str, address: str) -> bool:
         """The system's users; where their hashes are hidden in the shadow file, by that."""

@@ -150,7 +150,6 @@ class Daemon:
         await self._alerting.drain(LAST_ALERTS)
         await self._store.close()
         await self._disk.close()
-        self._authenticator.close()
 
     def _terminated(self, number: signal.Signals) -> None:
         self.log("info", f"caught {number.name.removeprefix('SIG')} signal, exiting")

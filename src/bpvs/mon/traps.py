@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bpvs.model import BpvsError
@@ -17,6 +17,7 @@ from bpvs.model.mon import Key
 from bpvs.mon.core.values import Trap
 from bpvs.mon.limits import Bucket, Buckets
 from bpvs.mon.senders import Senders, Stranger
+from bpvs.mon.threads import in_thread
 from bpvs.text.mon.escape import visible
 from bpvs.text.mon.trap import VERSION, Datagram, parse_trap
 
@@ -47,7 +48,6 @@ class Traps:
         self._report: asyncio.TimerHandle | None = None
         self._auth: Auth | None = None
         self._senders = Senders(())
-        self._thread = ThreadPoolExecutor(1, "mon-trap")
         self._transports: list[asyncio.DatagramTransport] = []
         self._worker: asyncio.Task[None] | None = None
 
@@ -68,7 +68,6 @@ class Traps:
             await asyncio.gather(self._worker, return_exceptions=True)
         if self._report:
             self._report.cancel()
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def take(self, data: bytes, address: str) -> None:
         """A datagram came in."""
@@ -107,17 +106,16 @@ class Traps:
                 self._queue.task_done()
 
     async def _authorise(self, datagram: Datagram, address: str) -> None:
-        loop = asyncio.get_running_loop()
         auth = self._office.auth
         if self._auth is not auth:
-            self._senders = await loop.run_in_executor(self._thread, Senders, auth.senders)
+            self._senders = await in_thread(partial(Senders, auth.senders))
             self._auth = auth
             for host in self._senders.unresolved:
                 self._office.log("err", f"auth.cf: the trap sender {host} has no address: it may send none")
         hashed = self._senders.hash_for(address, datagram.user)
         if hashed is None or self._senders.knows(hashed, datagram.password):
             return
-        if not await loop.run_in_executor(self._thread, self._senders.check, hashed, datagram.password):
+        if not await in_thread(partial(self._senders.check, hashed, datagram.password)):
             raise Stranger(f"received trap with bad password from user {datagram.user}, host {address}")
 
     def _accept(self, datagram: Datagram, address: str) -> None:
