@@ -136,22 +136,22 @@ def test_a_built_in_that_hangs_is_cancelled(office: Office, busy: Busy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "text"),
+    ("error", "status", "text"),
     [
-        (BpvsError("-x is no option"), b"odd.monitor: -x is no option\n"),
-        (BpvsError("odd.monitor: -x is no option"), b"odd.monitor: -x is no option\n"),
-        (ZeroDivisionError("oh"), b"odd.monitor: internal error: ZeroDivisionError('oh')\n"),
+        (BpvsError("-x is no option"), 64, b"odd.monitor: -x is no option\n"),
+        (BpvsError("odd.monitor: -x is no option"), 64, b"odd.monitor: -x is no option\n"),
+        (ZeroDivisionError("h1"), 70, b"odd.monitor: internal error: ZeroDivisionError\nZeroDivisionError('h1')\n"),
     ],
 )
 def test_a_built_in_that_raises_is_a_failure(
-    office: Office, monkeypatch: pytest.MonkeyPatch, error: Exception, text: bytes
+    office: Office, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, text: bytes
 ) -> None:
     async def check(*_: object) -> list[HostReport]:
         raise error
 
     provide(monkeypatch, "odd.monitor", check)
     outcome = office.outcome(start("odd.monitor"))
-    assert (outcome.status, outcome.output) == (2, text)
+    assert (outcome.status, outcome.output) == (status, text)
 
 
 def test_a_name_that_nothing_serves_is_a_failure(office: Office) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from bpvs.mon.lookup import Lookup
 
     Finished = Callable[[Key, Outcome], None]
-
-MISUSED = 2  # exit code of a built-in monitor that was given wrong arguments, or is wrong itself
 
 
 class Runner:
@@ -112,6 +111,7 @@ async def _checked(name: str, arguments: Sequence[str], effect: StartMonitor) ->
         return TIMED_OUT, f"timeout: ended after {effect.timeout:g} s\n".encode()
     except BpvsError as error:
         sentence = str(error)  # of arguments, it may name the monitor already
-        return MISUSED, f"{sentence if sentence.startswith(f'{name}: ') else f'{name}: {sentence}'}\n".encode()
+        return os.EX_USAGE, f"{sentence if sentence.startswith(f'{name}: ') else f'{name}: {sentence}'}\n".encode()
     except Exception as error:  # noqa: BLE001 - a mistake in one monitor must not end the daemon
-        return MISUSED, f"{name}: internal error: {error!r}\n".encode()
+        # The first line names no host that the error may be about: a monitor that is wrong says nothing of servers.
+        return os.EX_SOFTWARE, f"{name}: internal error: {type(error).__name__}\n{error!r}\n".encode()

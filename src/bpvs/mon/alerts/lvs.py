@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from bpvs.mon.lvs.choice import Choice
     from bpvs.testing import MemoryDirector
 
+# Exit codes, as text, of a monitor that could not look at servers: sysexits(3) by the built-in ones, the shell's.
+_COULD_NOT_LOOK = frozenset(map(str, (os.EX_USAGE, os.EX_SOFTWARE, 126, 127)))
+
 # The director and the resolver block, and the book is one: all calls take turns in one thread.
 _thread = ThreadPoolExecutor(1, "lvs.alert")
 _books: dict[str, Book] = {}
@@ -40,7 +44,7 @@ def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], reso
     calling, choice = taken_apart(call), parse(taken_apart(call).own)
     if not (calling.is_failure or calling.is_up):
         return f"nothing to do at a call of type {call.kind.value}"
-    failed = () if calling.is_up else failed_hosts(calling)
+    failed = () if calling.is_up else failed_hosts(calling, call.environment.get("MON_RETVAL", ""))
     folder = call.environment["MON_STATEDIR"]
     if folder not in _books:
         _books[folder] = Book(folder)
@@ -55,9 +59,16 @@ def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], reso
     return _change(place, book, calling, choice, addresses)
 
 
-def failed_hosts(calling: Calling) -> tuple[str, ...]:
-    """The hosts that the summary names, or the only one of the group; AlertFailed if that leaves it open."""
+def failed_hosts(calling: Calling, status: str) -> tuple[str, ...]:
+    """The hosts that the summary names, or the only one of the group; AlertFailed if that leaves it open.
+
+    status: the monitor's exit code
+    """
     found = named_hosts(calling.summary, calling.hosts)
+    if not found and status in _COULD_NOT_LOOK:
+        raise AlertFailed(
+            f"nothing changed: the monitor itself is wrong, not a server (exit {status}): {calling.summary}"
+        )
     if not found and len(calling.hosts) == 1:
         return calling.hosts
     if not found:

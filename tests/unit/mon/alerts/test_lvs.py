@@ -44,13 +44,18 @@ class Caller:
         self.director, self.folder = director, folder
 
     def __call__(
-        self, kind: AlertKind, said: str, *own: str, hosts: str = "10.0.0.1 10.0.0.2", group: str = "WEB"
+        self,
+        kind: AlertKind,
+        said: str,
+        *own: str,
+        hosts: str = "10.0.0.1 10.0.0.2",
+        group: str = "WEB",
+        status: int = 1,
     ) -> str:
         flag = ["-u"] if kind is AlertKind.UP else []
         words = ("-s", "http", "-g", group, "-h", hosts, "-t", "1000", *flag, *own)
-        call = CallAlert(
-            Key(group, "http"), kind, "lvs.alert", words, {"MON_STATEDIR": str(self.folder)}, said.encode()
-        )
+        environment = {"MON_STATEDIR": str(self.folder), "MON_RETVAL": str(status)}
+        call = CallAlert(Key(group, "http"), kind, "lvs.alert", words, environment, said.encode())
         return lvs.run(call, lambda: self.director, Resolver(lambda _host: frozenset()))
 
     def down(self, said: str, *own: str, group: str = "WEB") -> str:
@@ -149,6 +154,22 @@ def test_two_groups_hold_a_server_until_both_let_go(caller: Caller, director: Me
 
 def test_a_group_of_one_host_needs_no_name(caller: Caller, director: MemoryDirector) -> None:
     caller(AlertKind.TRAP_TIMEOUT, "trap timeout", hosts="10.0.0.1")
+    assert servers(director) == [SECOND]
+
+
+@pytest.mark.parametrize("status", [64, 70, 126, 127])
+def test_a_monitor_that_is_wrong_itself_takes_no_server_out(
+    caller: Caller, director: MemoryDirector, status: int
+) -> None:
+    with pytest.raises(AlertFailed, match=rf"the monitor itself is wrong, not a server \(exit {status}\): -x is no"):
+        caller(AlertKind.FAILURE, "-x is no option", hosts="10.0.0.1", status=status)
+    assert servers(director) == [FIRST, SECOND]
+
+
+def test_a_monitor_that_counts_64_failures_by_its_exit_code_names_them(
+    caller: Caller, director: MemoryDirector
+) -> None:
+    caller(AlertKind.FAILURE, "10.0.0.1", status=64)
     assert servers(director) == [SECOND]
 
 
