@@ -101,15 +101,19 @@ class Desk:
     async def load_state(self, kinds: Collection[str]) -> None:
         engine, now = self.engine, self.stage.now
         if "opstatus" in kinds:
-            saved = parse_opstatus((self.folder / "opstatus").read_text())
+            saved = parse_opstatus(self._read("opstatus"))
             engine.restore(map(state_of, saved), now)
         if "disabled" in kinds:
-            disabled = parse_disabled((self.folder / "disabled").read_text())
+            disabled = parse_disabled(self._read("disabled"))
             engine.disable_hosts(disabled.hosts)
             for group in disabled.watches:
                 engine.disable_watch(group)
             for key in disabled.services:
                 engine.disable_service(key, "", now)
+
+    def _read(self, name: str) -> str:
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
 
     def disabled_changed(self) -> None:
         self.saves += 1
