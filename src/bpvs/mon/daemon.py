@@ -25,7 +25,7 @@ from bpvs.mon.health.socket import serve_health
 from bpvs.mon.logbooks import Logbooks
 from bpvs.mon.lookup import Lookup
 from bpvs.mon.lvs.forgotten import Forgotten
-from bpvs.mon.places import missing_directories
+from bpvs.mon.places import missing_places
 from bpvs.mon.protocol.server import Server, allows
 from bpvs.mon.remote import Remote
 from bpvs.mon.store import Store
@@ -35,7 +35,7 @@ from bpvs.text.mon.errors import ConfigError
 from bpvs.text.mon.lines import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
     from socket import socket
 
     from bpvs.model.mon import Key
@@ -83,6 +83,7 @@ class Daemon:
         )
         self._server = Server(self)
         self._traps = Traps(self)
+        self._remote: Remote | None = None
         self._use(setup)
         self._resetting = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -219,6 +220,8 @@ class Daemon:
             self.log("err", str(error))
         self._server.timeout = settings.cltimeout or 0
         self._server.allowed = allows(settings.clientallow)
+        if self._remote:
+            self._keep(self._remote.finish())
         self._remote = Remote(settings.monremote, self.log) if settings.monremote else None
         self._authenticator = Authenticator(
             settings.authtype or (),
@@ -231,7 +234,7 @@ class Daemon:
         """What is odd, and what is missing."""
         for level, sentences in (
             ("notice", setup.config.notices),
-            ("warning", missing_directories(setup.config.settings, setup.places)),
+            ("warning", missing_places(setup.config.settings, setup.places)),
             ("err", self._scripts.missing(setup.config)),
             ("info", self._scripts.built_in(setup.config)),
         ):
@@ -254,7 +257,11 @@ class Daemon:
         return f"watching {len(self.engine.states)} services"
 
     def _hang_up(self) -> None:
-        task = asyncio.create_task(self._reset_quietly(), name="reset")
+        self._keep(self._reset_quietly())
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        """Let it run by itself; the loop alone would not hold on to it."""
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -20,7 +20,7 @@ from bpvs.mon.descriptors import keep_own, raise_limit
 from bpvs.mon.journal import Journal, choose_sink
 from bpvs.mon.lookup import Lookup
 from bpvs.mon.pidfile import AlreadyRunning, PidFile
-from bpvs.mon.places import missing_directories
+from bpvs.mon.places import missing_places
 from bpvs.mon.protocol.listeners import CannotListen, listening_sockets
 from bpvs.mon.readiness import Readiness
 from bpvs.text.mon.errors import ConfigError
@@ -50,7 +50,7 @@ def main() -> int:
 
 def _check(setup: Setup) -> int:
     scripts = Lookup(setup.places)
-    missing = [*missing_directories(setup.config.settings, setup.places), *scripts.missing(setup.config)]
+    missing = [*missing_places(setup.config.settings, setup.places), *scripts.missing(setup.config)]
     sys.stdout.write(report(setup.config))
     sys.stdout.writelines(f"missing: {sentence}\n" for sentence in missing)
     return 0

@@ -63,8 +63,8 @@ def places(settings: Settings, directory: Path) -> Places:
     )
 
 
-def missing_directories(settings: Settings, found: Places) -> list[str]:
-    """A sentence for each directory that somebody named and that is not there."""
+def missing_places(settings: Settings, found: Places) -> list[str]:
+    """A sentence for each directory or user file that somebody named and that is not there."""
     named: list[tuple[str, Iterable[Path]]] = []
     if settings.alertdir:
         named.append(("alertdir", found.alertdirs))
@@ -72,7 +72,10 @@ def missing_directories(settings: Settings, found: Places) -> list[str]:
         named.append(("mondir", found.mondirs))
     if settings.logdir:
         named.append(("logdir", (found.logdir,)))
-    return [f"{name}: {path} is no directory" for name, paths in named for path in paths if not path.is_dir()]
+    missing = [f"{name}: {path} is no directory" for name, paths in named for path in paths if not path.is_dir()]
+    if settings.userfile and not found.userfile.is_file():
+        missing.append(f"userfile: {found.userfile} is not there, and lets nobody in")
+    return missing
 
 
 def _path_list(text: str, base: Path) -> tuple[Path, ...]:

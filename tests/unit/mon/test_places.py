@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bpvs.model.mon import Settings
-from bpvs.mon.places import missing_directories, places
+from bpvs.mon.places import missing_places, places
 
 HERE = Path("/here")
 
@@ -50,8 +50,11 @@ def test_an_empty_pidfile_is_none() -> None:
     assert places(Settings(pidfile=""), HERE).pidfile is None
 
 
-def test_only_directories_that_somebody_named_are_missed(tmp_path: Path) -> None:
+def test_only_what_somebody_named_is_missed(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
-    settings = Settings(basedir=str(tmp_path), mondir="here:gone")
-    assert missing_directories(settings, places(settings, HERE)) == [f"mondir: {tmp_path}/gone is no directory"]
-    assert missing_directories(Settings(), places(Settings(), HERE)) == []
+    settings = Settings(basedir=str(tmp_path), cfbasedir=str(tmp_path), mondir="here:gone", userfile="users")
+    assert missing_places(settings, places(settings, HERE)) == [
+        f"mondir: {tmp_path}/gone is no directory",
+        f"userfile: {tmp_path}/users is not there, and lets nobody in",
+    ]
+    assert missing_places(Settings(), places(Settings(), HERE)) == []
