@@ -61,17 +61,10 @@ def test_a_server_whose_program_ends_is_out_until_it_serves_again(kind: str, tmp
     with balanced(kind, "ipv4") as site:
         site.add()
         watched, host = watch(site, tmp_path), site.net.servers[0]
-        with Load(site.net.client, site.vip) as load:
-            seen = outage(
-                watched,
-                load,
-                site.servers[0],
-                "one",
-                kill=lambda: end_web_server(host),
-                revive=lambda: host.serve("one", 80),
-            )
+        clients = Load(site.net.client, site.vip)
+        server = site.servers[0]
+        seen = outage(watched, clients, server, kill=lambda: end_web_server(host), revive=lambda: host.serve("one", 80))
         print(kind, seen)
-        assert 0 < seen.failed_in_death < seen.asked_in_death
         assert seen.failed_afterwards == 0
         assert watched.stop() == 0
 
@@ -80,18 +73,15 @@ def test_a_server_that_falls_silent_behind_a_tunnel(tmp_path: Path) -> None:
     with balanced("tun", "ipv4") as site:
         site.add()
         watched, host = watch(site, tmp_path), site.net.servers[0]
-        routes = site.net.network.configure
-        with Load(site.net.client, site.vip) as load:
-            seen = outage(
-                watched,
-                load,
-                site.servers[0],
-                "one",
-                kill=lambda: routes(host, "link set eth0 down"),
-                revive=lambda: routes(host, "link set eth0 up", f"route replace default via {site.net.farm.four(1)}"),
-            )
+        ip = site.net.network.configure
+        seen = outage(
+            watched,
+            Load(site.net.client, site.vip),
+            site.servers[0],
+            kill=lambda: ip(host, "link set eth0 down"),
+            revive=lambda: ip(host, "link set eth0 up", f"route replace default via {site.net.farm.four(1)}"),
+        )
         print("tun", seen)
-        assert 0 < seen.failed_in_death < seen.asked_in_death
         assert seen.failed_afterwards == 0
         assert watched.stop() == 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
 from bpvs.mon.alerts.telling import local_time, one_line
+from bpvs.mon.alerts.thread import in_thread
 
 if TYPE_CHECKING:
     from bpvs.mon.alerts.calling import Calling
@@ -26,7 +27,7 @@ async def alert(call: CallAlert) -> str:
     text = record(
         calling, found.S, call.environment.get("MON_DESCRIPTION", ""), call.environment.get("MON_OPSTATUS", "")
     )
-    append(path, text)
+    await in_thread(lambda: append(path, text))
     return f"written to {path}"
 
 

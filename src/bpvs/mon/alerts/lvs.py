@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from typing import TYPE_CHECKING
 
 from bpvs.director import Director
 from bpvs.mon.alerts.calling import AlertFailed, taken_apart
+from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.core.world import named_hosts
 from bpvs.mon.lvs.book import Book
 from bpvs.mon.lvs.choice import parse
@@ -28,15 +28,19 @@ if TYPE_CHECKING:
 # Exit codes, as text, of a monitor that could not look at servers: sysexits(3) by the built-in ones, the shell's.
 _COULD_NOT_LOOK = frozenset(map(str, (os.EX_USAGE, os.EX_SOFTWARE, 126, 127)))
 
-# The director and the resolver block, and the book is one: all calls take turns in one thread.
-_thread = ThreadPoolExecutor(1, "lvs.alert")
+_turn = threading.Lock()  # the books are one
 _books: dict[str, Book] = {}
 _resolver = Resolver()
 
 
 async def alert(call: CallAlert) -> str:
     """Changes the table of this network namespace; what it changed, in words. AlertFailed, DirectorError."""
-    return await asyncio.get_running_loop().run_in_executor(_thread, run, call, Director, _resolver)
+    return await in_thread(lambda: _in_turn(call))
+
+
+def _in_turn(call: CallAlert) -> str:
+    with _turn:
+        return run(call, Director, _resolver)
 
 
 def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], resolver: Resolver) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import pwd
 import re
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
 from bpvs.mon.alerts.telling import headline, local_time
+from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.processes import Process
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def alert(call: CallAlert) -> str:
     found = _options().read(calling.own)
     letter = _letter(calling, found)
     if found.smtp:
-        await asyncio.to_thread(_send, letter, found.smtp, found.starttls)
+        await in_thread(lambda: _send(letter, found.smtp, found.starttls))
         return f"sent to {letter['To']} by {':'.join(map(str, found.smtp))}"
     if not os.access(SENDMAIL, os.X_OK):
         raise AlertFailed(f"mail.alert: there is no {SENDMAIL} here; name a mail server by --smtp HOST[:PORT]")

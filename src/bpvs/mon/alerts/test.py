@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.file import append
 from bpvs.mon.alerts.telling import one_line
+from bpvs.mon.alerts.thread import in_thread
 
 if TYPE_CHECKING:
     from bpvs.mon.core.values import CallAlert
@@ -17,5 +18,6 @@ if TYPE_CHECKING:
 async def alert(call: CallAlert) -> str:
     """Appends the date and all arguments; AlertFailed if the file cannot be written."""
     path = os.path.join(call.environment.get("MON_LOGDIR", "."), "test.alert.log")
-    append(path, f"{time.strftime('%c')} {one_line(' '.join(call.arguments))}\n")
+    line = f"{time.strftime('%c')} {one_line(' '.join(call.arguments))}\n"
+    await in_thread(lambda: append(path, line))
     return f"written to {path}"

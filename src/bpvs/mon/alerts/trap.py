@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
+from bpvs.mon.alerts.thread import in_thread
 from bpvs.text.mon.trap import VERSION, print_trap
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def alert(call: CallAlert) -> str:
     variables = call.environment
     user, password = variables.get("MON_TRAP_USER") or found.U, variables.get("MON_TRAP_PASS") or found.P
     datagram = _datagram(calling, user, password, variables.get("MON_RETVAL", "1"))
-    failed = [told for host, port in found.hosts if (told := await asyncio.to_thread(_send, host, port, datagram))]
+    failed = await in_thread(lambda: [told for host, port in found.hosts if (told := _send(host, port, datagram))])
     if failed:
         raise AlertFailed(f"trap.alert: {'; '.join(failed)}")
     return f"sent to {', '.join(host for host, _ in found.hosts)}"

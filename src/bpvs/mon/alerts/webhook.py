@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import re
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from bpvs import __version__
 from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
+from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.core.world import named_hosts
 
 if TYPE_CHECKING:
@@ -34,9 +34,11 @@ async def alert(call: CallAlert) -> str:
     options.add_argument("--header-file", metavar="FILE")
     options.add_argument("url", type=_url)
     found = options.read(calling.own)
-    headers = dict(found.header) | (_headers_of(found.header_file) if found.header_file else {})
+    headers = dict(found.header)
+    if found.header_file:
+        headers |= await in_thread(lambda: _headers_of(found.header_file))
     body = json.dumps(document(calling, call.environment.get("MON_DESCRIPTION", "")))
-    status = await asyncio.to_thread(_post, found.url, body.encode(), headers)
+    status = await in_thread(lambda: _post(found.url, body.encode(), headers))
     place = f"{found.url.scheme}://{found.url.hostname}"
     if not 200 <= status < 300:
         raise AlertFailed(f"webhook.alert: {place} answered {status}")

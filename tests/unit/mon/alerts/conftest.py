@@ -21,12 +21,13 @@ SAID = b"10.0.0.1\nHOST 10.0.0.1: refused\n.hidden\n"
 def call(tmp_path: Path) -> Call:
     """Calls a built-in alert to its end, and gives the line that it returns."""
 
-    def run(name: str, *own: str, kind: AlertKind = AlertKind.FAILURE, stdin: bytes = SAID) -> str:
+    def run(name: str, *own: str, kind: AlertKind = AlertKind.FAILURE, stdin: bytes = SAID, timeout: float = 60) -> str:
         alert = find(name)
         assert alert
         flag = ["-u"] if kind is AlertKind.UP else []
         words = ("-s", "http", "-g", "WEB", "-h", "10.0.0.1 10.0.0.2", "-t", "1795377522", *flag, *own)
         variables = {"MON_LOGDIR": str(tmp_path), "MON_DESCRIPTION": "shop", "MON_OPSTATUS": "0"}
-        return asyncio.run(alert(CallAlert(Key("WEB", "http"), kind, name, words, variables, stdin)))  # type: ignore[arg-type]
+        made = CallAlert(Key("WEB", "http"), kind, name, words, variables, stdin)
+        return asyncio.run(asyncio.wait_for(alert(made), timeout))
 
     return run
