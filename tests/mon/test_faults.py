@@ -46,6 +46,12 @@ def runs(mon: Mon) -> int:
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
+def saved(mon: Mon) -> str:
+    """What the state file holds by now."""
+    path = mon.home / "state/opstatus"
+    return path.read_text() if path.exists() else ""
+
+
 def check_that_others_go_on(mon: Mon, checks: int = 2) -> None:
     """So many more checks of the other service come, and no zombie stays."""
     before = runs(mon)
@@ -74,7 +80,7 @@ class TestKilled:
         (mon.home / "down").touch()
         mon.start()
         mon.wait_until(mon.notes, "the alert")
-        mon.wait_until(lambda: "alert_sent=1" in (mon.home / "state/opstatus").read_text(), "the state on disk")
+        mon.wait_until(lambda: "alert_sent=1" in saved(mon), "the state on disk")
         mon.end(signal.SIGKILL)
         mon.start()
         assert "opstatus=0" in mon.ask("list opstatus web,http")[0]
@@ -90,7 +96,7 @@ class TestKilled:
         mon.start()
         mon.wait_until(mon.notes, "the alert")
         mon.ask("ack web http known", "disable watch other")
-        mon.wait_until(lambda: "known" in (mon.home / "state/opstatus").read_text(), "the state on disk")
+        mon.wait_until(lambda: "known" in saved(mon), "the state on disk")
         mon.wait_until((mon.home / "state/disabled").exists, "the other state on disk")
         mon.end(signal.SIGKILL)
         before = mon.notes()
@@ -248,7 +254,7 @@ def test_ten_thousand_services_are_checked_while_clients_are_answered(mon: Mon) 
     mon.configure("randstart = 5s\n" + "\n".join(groups))
     mon.start()
     mon.wait_until(lambda: "opstatus=1" in mon.ask("list opstatus g77")[0], "one of them")
-    mon.wait_until(lambda: (mon.home / "state/opstatus").read_text().count("\top_status=1\t") == number, "the state")
+    mon.wait_until(lambda: saved(mon).count("\top_status=1\t") == number, "the state")
     mon.end(signal.SIGKILL)
     mon.start("-S")
     assert all(" opstatus=1 " in line for line in mon.ask("list opstatus")[:number])
