@@ -154,7 +154,7 @@ def test_a_probe_by_direct_routing_has_its_route_taken_off_while_its_station_is_
 def test_what_nobody_closes_ends_with_its_time(rig: Rig) -> None:
     rig.serve(LISTED4.row)
     director = Director()
-    probes = director.probes(LISTED4.key, [other(LISTED4).row[1]], 0.01)
+    probes = director.probes(LISTED4.key, [other(LISTED4).row[1]], 1)
     (probe,) = probes.__enter__()
     wanted = ServiceKey.marked(probe.mark)
     assert wanted in read_rows(loaded())
@@ -163,7 +163,7 @@ def test_what_nobody_closes_ends_with_its_time(rig: Rig) -> None:
         director.zero()
         return wanted not in read_rows(loaded())
 
-    until(is_gone_after_a_change, "the end of a probe", 5)
+    until(is_gone_after_a_change, "the end of a probe", 10)
     with director.probes(LISTED4.key, [other(LISTED4).row[1]], SECONDS):
         probes.__exit__()
         assert wanted in read_rows(loaded())  # somebody else's by now
