@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bpvs.mon.configuration import Setup
 
 CANNOT_START, BAD_CONFIGURATION = 1, 255
+# Thousands of checks at once leave hardly any cycles behind, but each collection looks at all of them.
+_COLLECT_AFTER = 20_000, 20, 20
 
 
 def main() -> int:
@@ -75,6 +77,7 @@ def _start(command: CommandLine, setup: Setup) -> int:
         daemon = Daemon(command, setup, log, Readiness(os.environ), room=raise_limit())
         gc.collect()
         gc.freeze()  # what a configuration is made of stays, and need not be looked through again and again
+        gc.set_threshold(*_COLLECT_AFTER)
         asyncio.run(daemon.run(tcp, udp, ready))
     finally:
         if pid_file:
