@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from bpvs.model.mon import Key
 from bpvs.model.mon.auth import Auth
 from bpvs.mon.auth import Authenticator
-from bpvs.mon.core.values import Downtime, Moment
+from bpvs.mon.core.values import Moment
 from bpvs.mon.saved import saved_of, state_of
 from bpvs.text.mon.auth import parse_auth
 from bpvs.text.mon.config import parse
 from bpvs.text.mon.errors import ConfigError
-from bpvs.text.mon.histories import print_downtime
+from bpvs.text.mon.histories import Downtime, print_downtime
 from bpvs.text.mon.state import Disabled, parse_disabled, parse_opstatus, print_disabled, print_opstatus
 from tests.unit.mon.core.stage import Stage
 
@@ -59,9 +59,7 @@ class Desk:
     def perform(self, effects: Iterable[Effect]) -> None:
         for one in self.stage.take(list(effects)):
             if isinstance(one, Downtime) and self.downtimes is not None:
-                self.downtimes.append(
-                    print_downtime(one.ended, one.key, one.began, one.seconds, one.interval, one.summary)
-                )
+                self.downtimes.append(print_downtime(one))
 
     def result(self, key: Key, status: int, output: str) -> None:
         """A monitor ran now."""

@@ -6,9 +6,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from bpvs.mon.core.values import CallAlert, Downtime, History, Log, Moment, StartMonitor, StopMonitor
+from bpvs.mon.core.values import CallAlert, Log, Moment, StartMonitor, StopMonitor
 from bpvs.mon.lvs.forgotten import Forgotten
 from bpvs.mon.runner import Runner
+from bpvs.text.mon.histories import Downtime, History
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

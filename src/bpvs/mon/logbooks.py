@@ -6,13 +6,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from bpvs.mon.core.values import History
-from bpvs.text.mon.histories import BadLine, downtime_header, parse_alert, print_alert, print_downtime
+from bpvs.text.mon.histories import BadLine, downtime_header, parse_history, print_downtime, print_history
 
 if TYPE_CHECKING:
     from bpvs.mon.configuration import Setup
-    from bpvs.mon.core.values import Downtime
     from bpvs.mon.disk import Disk
+    from bpvs.text.mon.histories import Downtime, History
 
 _NEWEST = 1 << 20  # bytes at the end of the history that are looked at
 
@@ -36,14 +35,12 @@ class Logbooks:
     def note_downtime(self, entry: Downtime) -> None:
         """An outage has ended."""
         if self._has_downtime_log:
-            line = print_downtime(entry.ended, entry.key, entry.began, entry.seconds, entry.interval, entry.summary)
-            self._disk.append(self.setup.places.dtlogfile, f"{line}\n")
+            self._disk.append(self.setup.places.dtlogfile, f"{print_downtime(entry)}\n")
 
     def note_alert(self, entry: History) -> None:
         """An alert was called."""
         if self.setup.places.historicfile:
-            line = print_alert(entry.kind, entry.key, entry.epoch, entry.path, entry.arguments, entry.summary)
-            self._disk.append(self.setup.places.historicfile, f"{line}\n")
+            self._disk.append(self.setup.places.historicfile, f"{print_history(entry)}\n")
 
     def downtimes(self) -> list[str] | None:
         """The lines of the downtime log without its comments; None: there is none. OSError."""
@@ -68,7 +65,6 @@ class Logbooks:
 def _entry(line: str) -> History | None:
     """A line that is none is passed over: the first one may be half of one."""
     try:
-        found = parse_alert(line)
+        return parse_history(line)
     except BadLine:
         return None
-    return History(found.kind, found.key, found.epoch, found.path, found.arguments, found.summary)

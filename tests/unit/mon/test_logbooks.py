@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bpvs.model.mon import AlertKind, Config, Key, Settings
 from bpvs.mon.configuration import Setup
-from bpvs.mon.core.values import Downtime, History
 from bpvs.mon.disk import Disk
 from bpvs.mon.logbooks import Logbooks
 from bpvs.mon.places import places
+from bpvs.text.mon.histories import Downtime, History
 
 WEB = Key("web", "http")
 

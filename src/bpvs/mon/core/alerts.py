@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from bpvs.model.mon import AlertKind, Behaviour
 from bpvs.mon.core.calls import alert_arguments, alert_environment, text_of
 from bpvs.mon.core.depend import EndlessDependency
 from bpvs.mon.core.judge import FAILURES, first_line, record, verdict
-from bpvs.mon.core.values import NO_SUMMARY, CallAlert, History, Log
+from bpvs.mon.core.values import NO_SUMMARY, CallAlert, Log
+from bpvs.text.mon.histories import ALERT_WORDS, History
 
 if TYPE_CHECKING:
     from bpvs.model.mon import AlertLine, Period
@@ -21,16 +23,8 @@ if TYPE_CHECKING:
 
 # Lines of the file by what is to be told: failures of every kind are told by `alert` lines.
 LINES = {kind: AlertKind.FAILURE if kind in FAILURES else kind for kind in AlertKind}
-WORDS = {
-    AlertKind.FAILURE: "alert",
-    AlertKind.UP: "upalert",
-    AlertKind.STARTUP: "startupalert",
-    AlertKind.ACK: "ackalert",
-    AlertKind.DISABLE: "disablealert",
-    AlertKind.TRAP: "trapalert",
-    AlertKind.TRAP_TIMEOUT: "traptimeoutalert",
-    AlertKind.TEST: "testalert",
-}
+_SECRET = re.compile(r"-P|-{1,2}(pass(word)?|secret|token|header)")
+_HIDDEN = "***"
 _HEEDLESS_OF_DEPENDENCIES = frozenset({AlertKind.UP, AlertKind.STARTUP})
 _HEEDLESS_OF_ACK = frozenset({AlertKind.UP, AlertKind.ACK, AlertKind.DISABLE})
 
@@ -121,7 +115,8 @@ class Alerts:
         return effects
 
     def _remember(self, line: AlertLine, case: Case, path: str, stdin: bytes) -> History:
-        entry = History(case.kind, case.state.key, int(case.now.epoch), path, line.arguments, summary_of(stdin))
+        arguments = without_secrets(line.arguments)
+        entry = History(case.kind, case.state.key, int(case.now.epoch), path, arguments, summary_of(stdin))
         self._world.alert_history.append(entry)
         return entry
 
@@ -144,6 +139,18 @@ def summary_of(output: bytes) -> str:
     return line if line.strip() else NO_SUMMARY
 
 
+def without_secrets(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """An alert's own arguments as logs and clients may see them: without what `-P`, `--password` ... name."""
+    shown: list[str] = []
+    for last, word in zip(("", *arguments), arguments, strict=False):
+        name, equals, _ = word.partition("=")
+        if _SECRET.fullmatch(last):
+            shown.append(_HIDDEN)
+        else:
+            shown.append(f"{name}={_HIDDEN}" if equals and _SECRET.fullmatch(name) else word)
+    return tuple(shown)
+
+
 def _lines(period: Period, case: Case) -> list[AlertLine]:
     lines = period.lines.get(LINES[case.kind], ())
     return [line for line in lines if line.exits is None or case.status in line.exits]
@@ -164,19 +171,21 @@ def _unack(case: Case) -> None:
 
 def _note(case: Case, reason: str, level: str = "debug") -> Log:
     key = case.state.key
-    return Log(level, f"no {WORDS[case.kind]} for {key.group}/{key.service}: {reason}")
+    return Log(level, f"no {ALERT_WORDS[case.kind]} for {key.group}/{key.service}: {reason}")
 
 
 def _missing(line: AlertLine, case: Case) -> Log:
     key = case.state.key
     return Log(
-        "err", f"no {WORDS[case.kind]} for {key.group}/{key.service}: there is no script {line.script!r} in alertdir"
+        "err",
+        f"no {ALERT_WORDS[case.kind]} for {key.group}/{key.service}: there is no script {line.script!r} in alertdir",
     )
 
 
 def _calling(line: AlertLine, case: Case, path: str, stdin: bytes) -> Log:
     key = case.state.key
-    words = ",".join((path, *line.arguments))
+    words = ",".join((path, *without_secrets(line.arguments)))
     return Log(
-        "alert", f"calling {WORDS[case.kind]} {line.script} for {key.group}/{key.service} ({words}) {summary_of(stdin)}"
+        "alert",
+        f"calling {ALERT_WORDS[case.kind]} {line.script} for {key.group}/{key.service} ({words}) {summary_of(stdin)}",
     )

@@ -9,8 +9,9 @@ from bpvs.model.mon import AlertKind
 from bpvs.mon.core import results
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.schedule import Timer
-from bpvs.mon.core.values import Downtime, Failure, Log
+from bpvs.mon.core.values import Log
 from bpvs.mon.core.world import FAILING
+from bpvs.text.mon.histories import Downtime, Failure
 
 if TYPE_CHECKING:
     from bpvs.model.mon import Key

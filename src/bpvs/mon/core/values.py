@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bpvs.text.mon.histories import Downtime, History
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -103,39 +105,7 @@ class Log:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Downtime:
-    """Effect: an outage ended; a line of the downtime log. Times are epochs, `interval` and `seconds` in seconds."""
-
-    key: Key
-    ended: int
-    began: int
-    seconds: int
-    interval: int
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Effect: an alert was called; a line of the alert history (`list alerthist`, historicfile)."""
-
-    kind: AlertKind
-    key: Key
-    epoch: int
-    path: str
-    arguments: tuple[str, ...]
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A failing result, for `list failurehist`."""
-
-    key: Key
-    epoch: int
-    summary: str
-
-
+# A Downtime is a line of the downtime log, a History one of the alert history.
 Effect = StartMonitor | StopMonitor | CallAlert | Log | Downtime | History
 
 

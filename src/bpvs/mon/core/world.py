@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bpvs.model.mon import Config, Key, Period, Service
-    from bpvs.mon.core.values import Failure, History
+    from bpvs.text.mon.histories import Failure, History
 
 DEFAULT_HISTORY = 100  # entries (histlength)
 

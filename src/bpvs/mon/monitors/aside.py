@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from bpvs.mon.monitors.verdict import Sick
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,24 +28,16 @@ async def aside(what: str, work: Callable[[], T]) -> T:
     begun = _begun.setdefault(what, [])
     if begun and now - begun[0] > _PATIENCE:
         raise Sick(f"an earlier check of it hangs in the kernel for {now - begun[0]:.0f} s")
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
 
-    def deliver(settle: Callable[[], None]) -> None:
-        if not begun:
-            _begun.pop(what, None)
-        if not done.done():  # by the deadline
-            settle()
-
-    def run() -> None:
+    def run() -> T:
         try:
-            settle = partial(done.set_result, work())
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised where it is awaited
-            settle = partial(done.set_exception, error)
-        begun.remove(now)
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(deliver, settle)
+            return work()
+        finally:
+            begun.remove(now)
 
     begun.append(now)
-    threading.Thread(target=run, name=f"aside {what}", daemon=True).start()
-    return await done
+    try:
+        return await in_thread(run)
+    finally:
+        if not begun:
+            _begun.pop(what, None)

@@ -10,7 +10,7 @@ from bpvs.model.mon import Key
 from bpvs.mon.protocol import statuses
 from bpvs.mon.protocol.reply import Refused, Reply, done
 from bpvs.text.mon.escape import escape
-from bpvs.text.mon.histories import print_alert, print_failure
+from bpvs.text.mon.histories import print_failure, print_history
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -95,16 +95,12 @@ def _disabled(session: Session, _names: list[str]) -> Reply:
 
 def _alerthist(session: Session, _names: list[str]) -> Reply:
     entries = [entry for entry in session.office.engine.alert_history if session.shows(entry.key)]
-    lines = (
-        print_alert(entry.kind, entry.key, entry.epoch, entry.path, entry.arguments, entry.summary) for entry in entries
-    )
-    return done("list alerthist completed", (escape(line) for line in lines))
+    return done("list alerthist completed", (escape(print_history(entry)) for entry in entries))
 
 
 def _failurehist(session: Session, _names: list[str]) -> Reply:
     entries = [entry for entry in session.office.engine.failure_history if session.shows(entry.key)]
-    lines = (escape(print_failure(entry.key, entry.epoch, entry.summary)) for entry in entries)
-    return done("list failurehist completed", lines)
+    return done("list failurehist completed", (escape(print_failure(entry)) for entry in entries))
 
 
 def _pids(session: Session, _names: list[str]) -> Reply:

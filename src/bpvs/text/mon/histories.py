@@ -9,10 +9,6 @@ from bpvs.model import BpvsError
 from bpvs.model.mon import AlertKind, Key
 from bpvs.model.value import dataclass
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 ALERT_WORDS = {
     AlertKind.FAILURE: "alert",
     AlertKind.UP: "upalert",
@@ -21,10 +17,10 @@ ALERT_WORDS = {
     AlertKind.DISABLE: "disablealert",
     AlertKind.TRAP: "trapalert",
     AlertKind.TRAP_TIMEOUT: "traptimeoutalert",
+    AlertKind.TEST: "testalert",  # in the log alone
 }
 _KINDS = {word: kind for kind, word in ALERT_WORDS.items()}
-_ALERT = re.compile(r"(\w+) (\S+) (\S+) (\d+) (\S+) \(([^)]*)\) ?(.*)", re.DOTALL)
-_DOWNTIME = re.compile(r"(\d+) (\S+) (\S+) (\d+) (\d+) (\d+) ?(.*)", re.DOTALL)
+_HISTORY = re.compile(r"(\w+) (\S+) (\S+) (\d+) (\S+) \(([^)]*)\) ?(.*)", re.DOTALL)
 
 
 class BadLine(BpvsError):
@@ -34,7 +30,7 @@ class BadLine(BpvsError):
 
 
 @dataclass(frozen=True, slots=True)
-class AlertEntry:
+class History:
     """An alert was called; `arguments` are the script's own."""
 
     kind: AlertKind
@@ -46,53 +42,53 @@ class AlertEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class DowntimeEntry:
+class Failure:
+    """A failing result."""
+
+    key: Key
+    epoch: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Downtime:
     """An outage that ended at `ended`, began at `began` and lasted `seconds`; `interval` 0: only traps told of it."""
 
-    ended: int
     key: Key
+    ended: int
     began: int
     seconds: int
     interval: int
     summary: str
 
 
-def print_alert(kind: AlertKind, key: Key, epoch: int, path: str, arguments: Iterable[str], summary: str) -> str:
-    """`alert GROUP SERVICE EPOCH /path/script (ARGUMENTS) SUMMARY`; the arguments are the script's own."""
-    called = f"{path} ({' '.join(arguments)})"
-    return f"{ALERT_WORDS[kind]} {key.group} {key.service} {epoch} {called} {_one_line(summary)}"
+def print_history(entry: History) -> str:
+    """`alert GROUP SERVICE EPOCH /path/script (ARGUMENTS) SUMMARY`."""
+    called = f"{entry.path} ({' '.join(entry.arguments)})"
+    key = entry.key
+    return f"{ALERT_WORDS[entry.kind]} {key.group} {key.service} {entry.epoch} {called} {_one_line(entry.summary)}"
 
 
-def parse_alert(line: str) -> AlertEntry:
-    """What print_alert() wrote; BadLine. Arguments end at the first `)`, one that holds blanks is read as several."""
-    match = _ALERT.fullmatch(line.rstrip("\n"))
+def parse_history(line: str) -> History:
+    """What print_history() wrote; BadLine. Arguments end at the first `)`, one that holds blanks is read as several."""
+    match = _HISTORY.fullmatch(line.rstrip("\n"))
     if match is None or match[1] not in _KINDS:
         raise BadLine(
             f"{line.rstrip()!r} is no alert: right would be `alert GROUP SERVICE EPOCH /path (ARGUMENTS) SUMMARY`"
         )
     kind, group, service, epoch, path, arguments, summary = match.groups()
-    return AlertEntry(_KINDS[kind], Key(group, service), int(epoch), path, tuple(arguments.split()), summary)
+    return History(_KINDS[kind], Key(group, service), int(epoch), path, tuple(arguments.split()), summary)
 
 
-def print_failure(key: Key, epoch: int, summary: str) -> str:
+def print_failure(entry: Failure) -> str:
     """`GROUP SERVICE EPOCH SUMMARY`."""
-    return f"{key.group} {key.service} {epoch} {_one_line(summary)}"
+    return f"{entry.key.group} {entry.key.service} {entry.epoch} {_one_line(entry.summary)}"
 
 
-def print_downtime(ended: int, key: Key, began: int, seconds: int, interval: int, summary: str) -> str:
+def print_downtime(entry: Downtime) -> str:
     """`ENDED GROUP SERVICE BEGAN SECONDS INTERVAL SUMMARY`."""
-    return f"{ended} {key.group} {key.service} {began} {seconds} {interval} {_one_line(summary)}"
-
-
-def parse_downtime(line: str) -> DowntimeEntry:
-    """What print_downtime() wrote; BadLine."""
-    match = _DOWNTIME.fullmatch(line.rstrip("\n"))
-    if match is None:
-        raise BadLine(
-            f"{line.rstrip()!r} is no outage: right would be `ENDED GROUP SERVICE BEGAN SECONDS INTERVAL SUMMARY`"
-        )
-    ended, group, service, began, seconds, interval, summary = match.groups()
-    return DowntimeEntry(int(ended), Key(group, service), int(began), int(seconds), int(interval), summary)
+    key, times = entry.key, f"{entry.began} {entry.seconds} {entry.interval}"
+    return f"{entry.ended} {key.group} {key.service} {times} {_one_line(entry.summary)}"
 
 
 def downtime_header(epoch: int) -> str:

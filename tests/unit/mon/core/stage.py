@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind, Key
 from bpvs.mon.core.engine import Engine
-from bpvs.mon.core.values import CallAlert, Downtime, Log, Moment, Outcome, StartMonitor, Trap
+from bpvs.mon.core.values import CallAlert, Log, Moment, Outcome, StartMonitor, Trap
 from bpvs.text.mon.config import parse
+from bpvs.text.mon.histories import Downtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
