@@ -201,7 +201,7 @@ class TestAlerts:
 
     def test_one_that_hangs_delays_no_check_and_no_other_service(self, mon: Mon) -> None:
         mon.script("mon.d/bad.monitor", "echo run >>$HOME_/bad; echo $1; exit 1")
-        mon.script("alert.d/hung.alert", "echo called >>$OUT; exec sleep 1003")
+        mon.script("alert.d/hung.alert", "echo $$ >$HOME_/pid; echo called >>$OUT; exec sleep 1003")
         configure(mon, "bad.monitor", alert="hung.alert", every="# at every check")
         mon.start()
         mon.wait_until(mon.notes, "the alert")
@@ -209,6 +209,8 @@ class TestAlerts:
         mon.wait_until(lambda: len((mon.home / "bad").read_text()) > before + 8, "more checks of the service")
         assert mon.notes() == ["called"]  # the next ones wait for it
         check_that_others_go_on(mon)
+        mon.end(signal.SIGKILL)
+        os.kill(int((mon.home / "pid").read_text()), signal.SIGKILL)
 
     def test_an_up_is_carried_out_behind_a_slow_failure(self, mon: Mon) -> None:
         mon.script("mon.d/file.monitor", "[ ! -e $HOME_/down ] || { echo $1; exit 1; }")
