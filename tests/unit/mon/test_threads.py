@@ -39,3 +39,17 @@ def test_an_error_is_raised_where_it_is_awaited() -> None:
 def test_what_hangs_does_not_keep_the_program() -> None:
     done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "over\n"
+
+
+def test_many_that_hang_hold_up_no_other() -> None:
+    hanging = threading.Event()
+
+    async def work() -> str:
+        tasks = [asyncio.create_task(in_thread(hanging.wait)) for _ in range(100)]
+        found = await in_thread(lambda: "well")
+        for task in tasks:
+            task.cancel()
+        return found
+
+    assert asyncio.run(work()) == "well"
+    hanging.set()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
 from bpvs.mon.alerts.telling import local_time, one_line
-from bpvs.mon.alerts.thread import in_thread
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from bpvs.mon.alerts.calling import Calling

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from bpvs.director import Director
 from bpvs.mon.alerts.calling import AlertFailed, taken_apart
-from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.core.world import named_hosts
 from bpvs.mon.lvs.book import Book
 from bpvs.mon.lvs.choice import parse
 from bpvs.mon.lvs.hosts import Resolver
 from bpvs.mon.lvs.rounds import Round
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
 from bpvs.mon.alerts.telling import headline, local_time
-from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.processes import Process
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from bpvs.mon.alerts.calling import Calling

@@ -7,22 +7,13 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from bpvs.model.mon import AlertKind
+from bpvs.mon.core.values import NO_SUMMARY
+from bpvs.text.mon.histories import ALERT_WORDS
 
 if TYPE_CHECKING:
     from bpvs.mon.alerts.calling import Calling
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_WORDS = {
-    AlertKind.FAILURE: "ALERT",
-    AlertKind.UP: "UPALERT",
-    AlertKind.STARTUP: "STARTUPALERT",
-    AlertKind.ACK: "ACKALERT",
-    AlertKind.DISABLE: "DISABLEALERT",
-    AlertKind.TRAP: "TRAPALERT",
-    AlertKind.TRAP_TIMEOUT: "TRAPTIMEOUTALERT",
-    AlertKind.TEST: "TESTALERT",
-}
 
 
 def one_line(text: str) -> str:
@@ -32,9 +23,9 @@ def one_line(text: str) -> str:
 
 def headline(calling: Calling, subject: str | None = None) -> str:
     """`ALERT group/service: summary (Sun Nov 22 19:58:42)`; `subject` takes the place of the summary."""
-    summary = one_line(calling.summary if subject is None else subject) or "(NO SUMMARY)"
-    word = _WORDS[calling.kind]
-    return f"{word} {calling.key.group}/{calling.key.service}: {summary} ({local_time(calling.epoch)})"
+    summary = one_line(calling.summary if subject is None else subject) or NO_SUMMARY
+    word, key = ALERT_WORDS[calling.kind].upper(), calling.key
+    return f"{word} {key.group}/{key.service}: {summary} ({local_time(calling.epoch)})"
 
 
 def local_time(epoch: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.file import append
 from bpvs.mon.alerts.telling import one_line
-from bpvs.mon.alerts.thread import in_thread
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from bpvs.mon.core.values import CallAlert

@@ -7,7 +7,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from bpvs.mon.alerts.calling import AlertFailed, Options, place, taken_apart
-from bpvs.mon.alerts.thread import in_thread
+from bpvs.mon.threads import in_thread
 from bpvs.text.mon.trap import VERSION, print_trap
 
 if TYPE_CHECKING:

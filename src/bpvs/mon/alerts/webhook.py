@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from bpvs import __version__
 from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
-from bpvs.mon.alerts.thread import in_thread
 from bpvs.mon.core.world import named_hosts
+from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -47,6 +47,13 @@ def test_a_file_that_cannot_be_written_is_told(call: Call, tmp_path: Path) -> No
         call("file.alert")
 
 
+def test_a_pipe_that_nobody_reads_does_not_stop_the_daemon(call: Call, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(TimeoutError):
+        call("file.alert", "pipe", timeout=0.5)
+    assert call("file.alert", "file") == f"written to {tmp_path}/file"
+
+
 def test_the_test_alert_notes_all_arguments(call: Call, tmp_path: Path) -> None:
     call("test.alert", "some", "words", kind=AlertKind.UP)
     call("test.alert")
