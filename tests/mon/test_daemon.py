@@ -221,9 +221,14 @@ def test_in_the_background_the_command_returns_when_it_is_ready(web: Mon) -> Non
 def test_directories_are_made_or_missed(web: Mon) -> None:
     path = web.home / "mon.cf"
     (web.home / "auth.cf").unlink()
-    path.write_text(f"{path.read_text().replace('statedir = state', 'statedir = new/state')}\nlogdir = gone\n")
+    (web.home / "file").touch()
+    text = (
+        path.read_text().replace("statedir = state", "statedir = new/state").replace("logdir = logs", "logdir = file")
+    )
+    path.write_text(f"alertdir = gone\n{text.replace('alertdir = ', '# ')}")
     web.start()
     assert (web.home / "new/state").is_dir()
-    assert web.has_said(f"warning logdir: {web.home}/gone is no directory")
+    assert web.has_said(f"warning logdir: {web.home}/file cannot be made: File exists")
+    assert web.has_said(f"warning alertdir: {web.home}/gone is no directory")
     assert web.has_said(r"warning .*auth.cf: cannot be read: No such file or directory; nobody may use protected")
     assert web.ask("reset")[0] == "520 command could not be executed, unknown command"

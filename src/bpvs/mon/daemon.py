@@ -127,10 +127,6 @@ class Daemon:
     def _begin(self) -> None:
         self._tell(self._setup)
         try:
-            self._setup.places.statedir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            self.log("warning", f"statedir: {self._setup.places.statedir} cannot be made: {error.strerror}")
-        try:
             self.reload_auth()
         except ConfigError as error:
             self.log("warning", f"{error}; nobody may use protected commands")
@@ -231,7 +227,7 @@ class Daemon:
         )
 
     def _tell(self, setup: Setup) -> None:
-        """What is odd, and what is missing."""
+        """What is odd, and what is missing; directories of our own are made."""
         for level, sentences in (
             ("notice", setup.config.notices),
             ("warning", missing_places(setup.config.settings, setup.places)),
@@ -240,6 +236,11 @@ class Daemon:
         ):
             for sentence in sentences:
                 self.log(level, sentence)
+        for name, path in (("statedir", setup.places.statedir), ("logdir", setup.places.logdir)):
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                self.log("warning", f"{name}: {path} cannot be made: {error.strerror}")
 
     def _recall(self) -> None:
         """The history that was written, and the beginning of a downtime log."""

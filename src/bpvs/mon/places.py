@@ -46,7 +46,7 @@ def places(settings: Settings, directory: Path) -> Places:
     """
     basedir = directory / (settings.basedir or _BASE)
     cfbasedir = directory / (settings.cfbasedir or _CONFIG_BASE)
-    logdir = basedir / (settings.logdir or (_LOGS if _LOGS.is_dir() else "log.d"))
+    logdir = basedir / (settings.logdir or next(filter(Path.is_dir, (_LOGS, basedir / "log.d")), _LOGS))
     return Places(
         basedir=basedir,
         cfbasedir=cfbasedir,
@@ -64,14 +64,12 @@ def places(settings: Settings, directory: Path) -> Places:
 
 
 def missing_places(settings: Settings, found: Places) -> list[str]:
-    """A sentence for each directory or user file that somebody named and that is not there."""
+    """A sentence for each directory or user file that somebody named and that is not there; others are made."""
     named: list[tuple[str, Iterable[Path]]] = []
     if settings.alertdir:
         named.append(("alertdir", found.alertdirs))
     if settings.mondir:
         named.append(("mondir", found.mondirs))
-    if settings.logdir:
-        named.append(("logdir", (found.logdir,)))
     missing = [f"{name}: {path} is no directory" for name, paths in named for path in paths if not path.is_dir()]
     if settings.userfile and not found.userfile.is_file():
         missing.append(f"userfile: {found.userfile} is not there, and lets nobody in")
