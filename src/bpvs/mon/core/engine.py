@@ -13,7 +13,7 @@ from bpvs.mon.core.errors import NotFailing, UnknownName
 from bpvs.mon.core.intake import Intake
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.launcher import Launcher
-from bpvs.mon.core.restore import adopt
+from bpvs.mon.core.restore import adopt, recovery
 from bpvs.mon.core.schedule import Schedule, Timer
 from bpvs.mon.core.values import StopMonitor
 from bpvs.mon.core.world import FAILING, World, starred
@@ -290,6 +290,9 @@ class Engine(World):
             if state.op_status in FAILING:
                 self._switch_interval(state, failed=True)
                 self._restore_duration(state, now)
+            ended = recovery(state, now)
+            if ended:
+                self._intake.recovered(old.key, ended)
             self._launcher.plan_restored(old.key, now)
         return unknown
 

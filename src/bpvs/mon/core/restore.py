@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bpvs.mon.core.values import PeriodState
+from bpvs.mon.core.values import Moment, PeriodState
+from bpvs.mon.core.world import FAILING
 
 if TYPE_CHECKING:
-    from bpvs.mon.core.values import Moment, ServiceState
+    from bpvs.mon.core.values import ServiceState
 
 
 def adopt(old: ServiceState, fresh: ServiceState, now: Moment) -> ServiceState:
@@ -23,6 +24,14 @@ def adopt(old: ServiceState, fresh: ServiceState, now: Moment) -> ServiceState:
         host_failures=dict(old.host_failures),
         periods={name: _adopt_period(old.periods.get(name, memory), now) for name, memory in fresh.periods.items()},
     )
+
+
+def recovery(state: ServiceState, now: Moment) -> Moment | None:
+    """When its last outage ended; None: it had none, or it lasts."""
+    if state.op_status in FAILING or not state.flaps:
+        return None
+    clock = _clock_of(state.changed, now)
+    return None if clock is None else Moment(clock, state.changed)
 
 
 def _adopt_period(old: PeriodState, now: Moment) -> PeriodState:

@@ -166,7 +166,7 @@ class ServiceState:
     failing_since: float | None = None  # Moment.clock of first_failure
     trap_intended: Key | None = None  # of the last trap, if it was sent to a service that is not there
     interval: float | None = None  # in force; None: the configured one
-    flaps: int = 0  # changes between ok and fail since the daemon began
+    flaps: int = 0  # changes between ok and fail, in earlier lives of the daemon too
     changed: int = 0  # epoch of the last such change
     host_failures: dict[str, int] = field(default_factory=dict)  # host named in the failing summary -> since when
     periods: dict[str, PeriodState] = field(default_factory=dict)  # by Period.key

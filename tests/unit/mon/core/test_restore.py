@@ -90,6 +90,18 @@ def test_trapduration_goes_on() -> None:
     assert other.timeline() == ["4 up"]
 
 
+@pytest.mark.parametrize(("later", "alerts"), [(29, 0), (31, 1)])
+def test_dep_memory_goes_on(later: float, alerts: int) -> None:
+    text = f"{one_service(BOTH, 'depend web:root')}service root\ndep_memory 30s\nmonitor x.monitor\n"
+    root, stage = Key("web", "root"), Stage(text)
+    stage.result(root, 1)
+    stage.sleep(1000)
+    stage.result(root, 0)
+    other = again(stage, text, later)
+    other.result(HTTP, 1)
+    assert len(other.calls()) == alerts
+
+
 def test_a_reset_may_keep_what_is_known() -> None:
     """A reset that keeps states, with one service gone, one new, one changed."""
     before = "hostgroup web a *b c\n\nwatch web\n{}\n"
