@@ -77,7 +77,7 @@ def test_the_other_options() -> None:
         (["-x"], "mon: unrecognized arguments: -x; `mon --help` tells the options"),
         (["-r", "60"], "mon: argument -r/--randstart: '60' is no time: write 5s, 2m, 1.5h or 1d"),
         (["-p", "http"], "mon: argument -p/--port: 'http' is no number"),
-        (["-O", "nobody"], "mon: argument -O/--syslogfacility: 'nobody' is none of"),
+        (["-O", "nobody"], "mon: argument -O/--syslogfacility: 'nobody' is unknown: write one of auth, "),
     ],
 )
 def test_what_is_wrong_ends_with_a_sentence(

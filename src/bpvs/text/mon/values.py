@@ -81,7 +81,7 @@ def choice(names: dict[str, object]) -> Callable[[str], object]:
 
     def read(text: str) -> object:
         if text not in names:
-            raise Wrong(f"{text!r} is none of {', '.join(names)}", f"write one of {', '.join(names)}")
+            raise Wrong(f"{text!r} is unknown", f"write one of {', '.join(names)}")
         return names[text]
 
     return read

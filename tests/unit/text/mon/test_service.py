@@ -88,7 +88,7 @@ def test_dependencies() -> None:
         ('monitor un"balanced', 'monitor: the quote " is not closed'),
         ("randskew 0s", "randskew: '0s' is no time at all"),
         ("timeout 5", "timeout: '5' is no time: write 5s, 2m, 1.5h or 1d"),
-        ("dep_behavior x", "dep_behavior: 'x' is none of a, m, hm"),
+        ("dep_behavior x", "dep_behavior: 'x' is unknown: write one of a, m, hm"),
         ("depend a", "depend: 'a' is no part of a dependency"),
         ("exclude_period hr {24}", "exclude_period: '24' is not in 0-23"),
         ("redistribute", "redistribute: it names no script"),

@@ -58,10 +58,10 @@ def test_nothing_is_set_by_itself() -> None:
         ("randstart = 60", "randstart: '60' is no time"),
         ("cltimeout = 0s", "cltimeout: '0s' is no time at all"),
         ("dep_memory = 5", "dep_memory: '5' is no time"),
-        ("dep_behavior = x", "dep_behavior: 'x' is none of a, m, hm"),
+        ("dep_behavior = x", "dep_behavior: 'x' is unknown: write one of a, m, hm"),
         ("unack_summary =", "unack_summary: it wants a value"),
         ("clientallow = 10.0.0.[12", "clientallow: '10.0.0.[12' is no pattern"),
-        ("syslog_facility = nine", "syslog_facility: 'nine' is none of auth, authpriv"),
+        ("syslog_facility = nine", "syslog_facility: 'nine' is unknown: write one of auth, authpriv"),
         ("exclude_period = bogus", "exclude_period: 'bogus' is no time of the week"),
     ],
 )
