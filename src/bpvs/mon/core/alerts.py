@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind, Behaviour
-from bpvs.mon.core.calls import alert_arguments, alert_environment, text_of
+from bpvs.mon.core.calls import alert_arguments, alert_environment, brief, text_of
 from bpvs.mon.core.depend import EndlessDependency
 from bpvs.mon.core.judge import FAILURES, first_line, record, verdict
 from bpvs.mon.core.values import NO_SUMMARY, CallAlert, Log
@@ -116,7 +116,8 @@ class Alerts:
 
     def _remember(self, line: AlertLine, case: Case, path: str, stdin: bytes) -> History:
         arguments = without_secrets(line.arguments)
-        entry = History(case.kind, case.state.key, int(case.now.epoch), path, arguments, summary_of(stdin))
+        summary = brief(summary_of(stdin))
+        entry = History(case.kind, case.state.key, int(case.now.epoch), path, arguments, summary)
         self._world.alert_history.append(entry)
         return entry
 
@@ -187,5 +188,6 @@ def _calling(line: AlertLine, case: Case, path: str, stdin: bytes) -> Log:
     words = ",".join((path, *without_secrets(line.arguments)))
     return Log(
         "alert",
-        f"calling {ALERT_WORDS[case.kind]} {line.script} for {key.group}/{key.service} ({words}) {summary_of(stdin)}",
+        f"calling {ALERT_WORDS[case.kind]} {line.script} for {key.group}/{key.service} ({words}) "
+        f"{brief(summary_of(stdin))}",
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LONGEST_VARIABLE = 64 * 1024
 LONGEST_ENVIRONMENT = 512 * 1024
 LONGEST_ARGUMENT = 120 * 1024
+LONGEST_SUMMARY = 8 * 1024  # characters, where summaries are collected
 CUT = b"...[cut]"
 _SURELY_SHORT = 8 * 1024  # characters of all values together: even as UTF-8, and with names, within every limit
 
@@ -76,6 +77,11 @@ def joined(hosts: Iterable[str]) -> str:
     if len(text) <= LONGEST_ARGUMENT:
         return text
     return text[:LONGEST_ARGUMENT].rpartition(" ")[0]
+
+
+def brief(summary: str) -> str:
+    """A summary for histories and logs, which keep many: a monitor that floods may print a line of a megabyte."""
+    return summary if len(summary) <= LONGEST_SUMMARY else summary[:LONGEST_SUMMARY] + CUT.decode()
 
 
 def capped(variables: Mapping[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind
 from bpvs.mon.core import results
+from bpvs.mon.core.calls import brief
 from bpvs.mon.core.judge import Case
 from bpvs.mon.core.schedule import Timer
 from bpvs.mon.core.values import Log
@@ -51,10 +52,10 @@ class Intake:
     def _failure(self, state: ServiceState, result: Result, now: Moment) -> list[Effect]:
         key, epoch = state.key, int(now.epoch)
         results.note_failure(state, result, now)
-        self._world.failure_history.append(Failure(key, epoch, result.summary))
+        self._world.failure_history.append(Failure(key, epoch, brief(result.summary)))
         recovered = results.compare_hosts(state, result, self._hosts(key), now)
         case = Case(result.kind, state, result.status, result.output, now, tuple(state.host_failures), recovered)
-        effects: list[Effect] = [Log("crit", f"failure for {key.group} {key.service} {epoch} {result.summary}")]
+        effects: list[Effect] = [Log("crit", f"failure for {key.group} {key.service} {epoch} {brief(result.summary)}")]
         effects += self._alerts.tell(case, result.output)
         state.failure_output = result.output
         return effects
@@ -88,7 +89,7 @@ class Intake:
     def _downtime(self, state: ServiceState, now: Moment) -> Downtime:
         ended, began = int(now.epoch), state.first_failure
         interval = int(self._world.interval_of(state.key) or 0)
-        return Downtime(state.key, ended, began, max(0, ended - began), interval, state.last_summary)
+        return Downtime(state.key, ended, began, max(0, ended - began), interval, brief(state.last_summary))
 
     def remember_recovery(self, key: Key, now: Moment) -> None:
         """Look at those who rely on this service when a dep_memory forgets that it failed."""

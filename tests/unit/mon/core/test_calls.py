@@ -7,7 +7,7 @@ import os
 import subprocess
 
 from bpvs.model.mon import AlertKind
-from bpvs.mon.core.calls import CUT, LONGEST_ENVIRONMENT, LONGEST_VARIABLE, capped, joined
+from bpvs.mon.core.calls import CUT, LONGEST_ENVIRONMENT, LONGEST_SUMMARY, LONGEST_VARIABLE, capped, joined
 from tests.unit.mon.core.stage import EPOCH, HTTP, Stage, one_service
 
 SETTINGS = "statedir = /s\nlogdir = /l\ncfbasedir = /c\n"
@@ -84,6 +84,19 @@ def test_all_variables_together_are_capped() -> None:
     assert list(variables) == [f"V{number}" for number in range(9)]
     assert variables["V8"].endswith(CUT.decode())
     assert sum(len(name) + len(value) + 2 for name, value in variables.items()) <= LONGEST_ENVIRONMENT
+
+
+def test_histories_and_logs_keep_the_beginning_of_a_long_line() -> None:
+    stage = Stage(one_service("alert a.alert"))
+    stage.result(HTTP, 1, "x" * 1_000_000)
+    stage.result(HTTP, 0)
+    (call,) = stage.calls(AlertKind.FAILURE)
+    assert len(call.stdin) == 1_000_000
+    engine, kept = stage.engine, "x" * LONGEST_SUMMARY + CUT.decode()
+    assert [entry.summary for entry in engine.failure_history] == [kept]
+    assert [entry.summary for entry in engine.alert_history] == [kept]
+    assert [entry.summary for entry in stage.downtimes()] == [kept]
+    assert max(map(len, stage.logs("crit") + stage.logs("alert"))) < LONGEST_SUMMARY + 200
 
 
 def test_a_huge_group_is_cut_between_hosts() -> None:
