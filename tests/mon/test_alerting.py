@@ -145,6 +145,13 @@ def test_lines_with_other_arguments_are_others() -> None:
     assert queued(*calls, *later) == later
 
 
+def test_the_same_line_in_two_periods_is_called_twice() -> None:
+    calls = [call(FAILURE, at=1), call(FAILURE, at=1)]
+    later = [call(FAILURE, at=2), call(FAILURE, at=2)]
+    assert queued(*calls) == calls
+    assert queued(*calls, *later) == later
+
+
 def test_ups_are_never_merged() -> None:
     calls = [call(UP, at=1), call(UP, at=2)]
     assert queued(*calls) == calls

@@ -103,12 +103,13 @@ def queue(waiting: deque[CallAlert], call: CallAlert) -> CallAlert | None:
     """Put a call last, or in the place of the same one if that still waits to tell of an outage; what was left out.
 
     A failure that repeats takes the place of its predecessor, unless the script is to hear something else (an up)
-    between them. In a queue that is full the oldest call is left out after which the same comes again.
+    between them. Two periods with the same line both tell of the same failure. In a queue that is full the oldest call
+    is left out after which the same comes again.
     """
     if call.kind in _REPEATED:
         for place in range(len(waiting) - 1, -1, -1):
             earlier = waiting[place]
-            if _line(earlier) == _line(call):
+            if _line(earlier) == _line(call) and earlier.arguments != call.arguments:
                 waiting[place] = call
                 return None
             if earlier.script == call.script and earlier.kind is not call.kind:
