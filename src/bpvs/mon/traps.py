@@ -130,26 +130,27 @@ class Traps:
             self._deliver(datagram, datagram.status, key, address)
 
     def _target(self, datagram: Datagram) -> Key | None:
-        """The service that is meant; for a group that is none, one of the watch `default`, if that is there."""
+        """The service that is meant; for an unknown group or service of `default` the watch of that name serves."""
         services = self._office.engine.config.services
         key = Key(datagram.group, datagram.service)
         if key in services:
             return key
-        if self._office.engine.watched(key.group):
-            self._refuse(f"trap received for undefined service type {key.group}/{key.service}")
-            return None
-        for other in (Key(_DEFAULT, key.service), Key(_DEFAULT, _DEFAULT)):
-            if other in services:
-                return other
-        self._refuse(f"trap received for undefined group {key.group}")
+        is_group = self._office.engine.watched(key.group)
+        if not is_group or key.group == _DEFAULT:
+            for other in (Key(_DEFAULT, key.service), Key(_DEFAULT, _DEFAULT)):
+                if other in services:
+                    return other
+        what = f"service type {key.group}/{key.service}" if is_group else f"group {key.group}"
+        self._refuse(f"trap received for undefined {what}")
         return None
 
     def _deliver(self, datagram: Datagram, status: int, key: Key, address: str) -> None:
         meant = Key(datagram.group, datagram.service)
         what = f"trap {visible(datagram.type)} {visible(datagram.specific)} from {address}"
         self._office.log("info", f"{what} grp={key.group} svc={key.service}, sta={status}")
-        summary = " ".join(datagram.summary.splitlines())
-        trap = Trap(key, status, summary, datagram.detail, address, meant if key.group != meant.group else None)
+        trap = Trap(
+            key, status, datagram.summary, datagram.detail, address, meant if key.group != meant.group else None
+        )
         self._office.perform(self._office.engine.trap(trap, self._office.moment()))
 
     def _refuse(self, text: str) -> None:

@@ -30,18 +30,19 @@ class Result:
 
 def of_monitor(outcome: Outcome) -> Result:
     """The result that a monitor printed: its first line is the summary, the rest the detail."""
-    summary, _, detail = text_of(outcome.output).partition("\n")
-    if outcome.status:
-        summary = summary_of(outcome.output)
-    return Result(AlertKind.FAILURE, outcome.status, outcome.output, summary, detail)
+    return _of_output(AlertKind.FAILURE, outcome.status, outcome.output)
+
+
+def _of_output(kind: AlertKind, status: int, output: bytes) -> Result:
+    summary, _, detail = text_of(output).partition("\n")
+    return Result(kind, status, output, summary_of(output) if status else summary, detail)
 
 
 def of_trap(trap: Trap) -> Result:
-    """The result that a trap tells; as output, its detail stands behind an empty line."""
-    detail = f"\n{trap.detail}"
-    output = f"{trap.summary}\n{detail}".encode("utf-8", "surrogateescape")
-    summary = summary_of(output) if trap.status else trap.summary
-    return Result(AlertKind.TRAP, trap.status, output, summary, detail)
+    """The result that a trap tells; as output, its detail stands behind an empty line, as mon 1.3.6 writes it."""
+    summary = trap.summary.removesuffix("\n")
+    output = f"{summary}\n\n{trap.detail}".encode("utf-8", "surrogateescape")
+    return _of_output(AlertKind.TRAP, trap.status, output)
 
 
 def of_silence(seconds: float, now: Moment) -> Result:

@@ -29,6 +29,14 @@ def test_a_trap_is_a_result() -> None:
     assert stage.downtimes()[0].interval == 0
 
 
+def test_further_lines_of_a_summary_are_detail() -> None:
+    stage = Stage(far())
+    stage.trap(DISK, 3, "disk full\non node 1\n", "line1\n")
+    (call,) = stage.calls()
+    assert (call.stdin, call.environment["MON_LAST_SUMMARY"]) == (b"disk full\non node 1\n\nline1\n", "disk full")
+    assert stage.engine.states[DISK].last_detail == "on node 1\n\nline1\n"
+
+
 def test_where_a_trap_was_meant_to_go() -> None:
     stage = Stage(far())
     stage.take(stage.engine.trap(Trap(DISK, 2, "who", "d", "192.0.2.1", Key("no", "where")), stage.now))
