@@ -51,7 +51,7 @@ def alert_environment(settings: Settings, service: Service, case: Case) -> dict[
         "MON_FAILED_HOSTS": " ".join(case.failed),
         "MON_RECOVERED_HOSTS": " ".join(case.recovered),
     }
-    if case.kind not in _WITHOUT_RETVAL:
+    if case.status or case.kind not in _WITHOUT_RETVAL:  # with a status it is a test of that kind
         variables["MON_RETVAL"] = str(case.status)
     if state.ack:
         variables["MON_ACK"] = state.ack_comment
