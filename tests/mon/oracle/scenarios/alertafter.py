@@ -14,9 +14,7 @@ SCENARIOS = [
     scenario("after_number", watch("alertafter 3", ALERT, UP), *_OUTAGES),
     scenario("after_number_once", watch("alertafter 1", ALERT, UP), *_OUTAGES),
     scenario("after_long", watch("alertafter 1h", ALERT, UP), *_OUTAGES),
-    scenario(
-        "after_short", watch("alertafter 2s", ALERT, UP), _DOWN, Pause(3), _DOWN, (Pause(3), well()), _DOWN, _DOWN
-    ),
+    scenario("after_short", watch("alertafter 2s", ALERT, UP), _DOWN, Pause(3), _DOWN, (Pause(3), well()), _DOWN),
     scenario("after_number_in_time", watch("alertafter 3 99h", ALERT, UP), *_OUTAGES, _DOWN, _DOWN),
     # The window of two seconds is over after the pause, and the count begins anew.
     scenario(
