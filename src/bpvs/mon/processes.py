@@ -22,7 +22,9 @@ KEPT_OUTPUT = 1 << 20  # bytes; what comes after is read and thrown away
 TIMED_OUT, NOT_STARTED, BY_SIGNAL = 124, 127, 128  # exit codes, as in a shell
 GRACE = 2.0  # seconds from SIGTERM to SIGKILL
 _CHUNK = 1 << 16  # a pipe holds so much: a program that floods gets one turn of the loop after another
-_DEFAULT_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+# Scripts of mon 1.3.6 count on an ignored SIGPIPE: http.monitor writes its request in pieces, and reads the answer of a
+# server that did not wait for the last one. Python ignores it from the start.
+_DEFAULT_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}
 
 
 class NotStarted(BpvsError):
@@ -52,8 +54,8 @@ class Process:
     def start(cls, words: Sequence[str], environment: Mapping[str, str], stdin: bytes = b"") -> Process:
         """Start words[0], a path, with `environment` added to the daemon's; NotStarted.
 
-        Signals are at their defaults, stdout and stderr are one pipe, no other descriptor is open. A script without
-        `#!` is the shell's, as execvp(3) does it.
+        SIGPIPE is ignored, other signals are at their defaults, stdout and stderr are one pipe, no other descriptor is
+        open. A script without `#!` is the shell's, as execvp(3) does it.
         """
         opened: list[int] = []
         try:
