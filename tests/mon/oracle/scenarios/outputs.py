@@ -28,6 +28,7 @@ SCENARIOS = [
     _printed("letters", "h1 \\303\\251\\n\\303\\251\\n"),
     scenario("output_stderr", _ALWAYS, Result("echo trouble >&2; echo h1; exit 1"), Result("echo h1; exit 0")),
     scenario("output_much", _ALWAYS, Result("echo h1; seq 3000; exit 1"), well()),
+    scenario("sigpipe", _ALWAYS, Result("kill -PIPE $$; echo h1 lives; exit 1"), well()),
     scenario("ends_by_signal", _ALWAYS, Result("echo h1; kill -9 $$")),
     scenario("stdin", _ALWAYS, Result("cat; wc -c; exit 3")),
     scenario(
