@@ -36,8 +36,12 @@ class Desk:
 
     def __init__(self, directory: Path, timeout: float = 30.0) -> None:
         self.lines: list[tuple[str, str]] = []
+        self.over: list[Key] = []
         found = places(Settings(alertdir=str(directory)), directory)
-        self.alerting = Alerting(Lookup(found), lambda level, text: self.lines.append((level, text)), timeout=timeout)
+        self.alerting = Alerting(Lookup(found), self._log, timeout=timeout, over=self.over.append)
+
+    def _log(self, level: str, text: str) -> None:
+        self.lines.append((level, text))
 
     def carry_out(self, *calls: CallAlert, patience: float = 30.0) -> None:
         async def work() -> None:

@@ -90,6 +90,27 @@ class TestKilled:
         (mon.home / "down").unlink()
         mon.wait_until(lambda: mon.notes()[1:] == ["up web http u"], "the upalert")
 
+    def test_an_upalert_that_it_did_not_survive_is_called_again(self, mon: Mon) -> None:
+        mon.script("mon.d/file.monitor", "[ ! -e $HOME_/down ] || { echo $1; exit 1; }")
+        mon.script(
+            "alert.d/slow.alert",
+            '[ "$MON_ALERTTYPE" = failure ] || [ -e $HOME_/quick ] || { echo $$ >$HOME_/pid; exec sleep 1003; }\n'
+            'echo "told $MON_ALERTTYPE" >>$OUT',
+        )
+        configure(mon, "file.monitor", alert="slow.alert")
+        (mon.home / "down").touch()
+        mon.start()
+        mon.wait_until(mon.notes, "the alert")
+        (mon.home / "down").unlink()
+        mon.wait_until(lambda: "telling=up" in saved(mon), "the state on disk")
+        mon.end(signal.SIGKILL)
+        os.kill(int((mon.home / "pid").read_text()), signal.SIGKILL)
+        (mon.home / "quick").touch()
+        mon.start()
+        mon.wait_until(lambda: mon.notes() == ["told failure", "told up"], "the upalert")
+        check_that_others_go_on(mon, checks=3)
+        assert mon.notes() == ["told failure", "told up"]
+
     def test_what_was_acknowledged_and_disabled_stays_so(self, mon: Mon) -> None:
         configure(mon, "bad.monitor", every="# at every check")
         mon.script("mon.d/bad.monitor", "echo $1; exit 1")

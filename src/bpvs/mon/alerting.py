@@ -27,18 +27,22 @@ AT_ONCE = 64  # alerts of all services
 LONGEST_QUEUE = 100  # calls of one service that wait behind a slow one
 OWN_ARGUMENTS = 8  # `-s SERVICE -g GROUP -h HOSTS -t TIME` come before them
 _REPEATED = frozenset({AlertKind.FAILURE, AlertKind.TRAP, AlertKind.TRAP_TIMEOUT})
+_RESULTS = _REPEATED | {AlertKind.UP}
 
 
 class Alerting:
     """A queue for each service. An alert that runs is never overtaken by a later one of the same service.
 
     scripts: who serves a name; timeout: seconds after which an alert is ended. Both may change at any time.
+    over: is told each service of which no alert waits or runs any more
     """
 
-    def __init__(self, scripts: Lookup, log: Log, *, timeout: float) -> None:
+    def __init__(self, scripts: Lookup, log: Log, *, timeout: float, over: Callable[[Key], None]) -> None:
         self.scripts = scripts
         self.timeout = timeout
         self._log = log
+        self._over = over
+        self._running: dict[Key, CallAlert] = {}
         self._waiting: dict[Key, deque[CallAlert]] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._at_once = asyncio.Semaphore(AT_ONCE)
@@ -51,6 +55,12 @@ class Alerting:
             self._log("warning", f"{_named(dropped)}: left out, too many calls wait behind a slow one")
         if call.key not in self._tasks:
             self._tasks[call.key] = asyncio.create_task(self._work(call.key), name=f"alerts of {call.key}")
+
+    def telling(self, key: Key) -> AlertKind | None:
+        """What the last alert that waits or runs tells, if it is a failure or its end."""
+        running = self._running.get(key)
+        calls = [*([running] if running else []), *self._waiting.get(key, ())]
+        return next((call.kind for call in calls[::-1] if call.kind in _RESULTS), None)
 
     async def drain(self, seconds: float) -> None:
         """Wait until all calls are carried out; those that are not in so many seconds are ended and left out."""
@@ -68,9 +78,12 @@ class Alerting:
         try:
             while waiting:
                 async with self._at_once:
-                    await self._carry_out(waiting.popleft())
+                    self._running[key] = waiting.popleft()
+                    await self._carry_out(self._running[key])
         finally:
             del self._tasks[key], self._waiting[key]
+            self._running.pop(key, None)
+            self._over(key)
 
     async def _carry_out(self, call: CallAlert) -> None:
         program = self.scripts.alert(call.script)

@@ -68,8 +68,8 @@ class Daemon:
         now = Moment.now()
         self.engine = Engine(setup.config, Random(), now, known_scripts=scripts, stopped=command.is_stopped)  # noqa: S311 - when checks begin is no secret
         self._disk = Disk(log)
-        self._alerting = Alerting(scripts, log, timeout=_alert_timeout(setup))
-        self._store = Store(setup.places.statedir, self.engine, self._disk, log)
+        self._alerting = Alerting(scripts, log, timeout=_alert_timeout(setup), over=self._told)
+        self._store = Store(setup.places.statedir, self.engine, self._disk, log, self._alerting.telling)
         self._logbooks = Logbooks(setup, self._disk)
         self._conductor = Conductor(
             self.engine,
@@ -116,6 +116,10 @@ class Daemon:
     def terminate(self) -> None:
         """End, soon."""
         self._over.set()
+
+    def _told(self, key: Key) -> None:
+        """Its alerts are over."""
+        self._store.changed(key, soon=True)
 
     def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A mistake of ours somewhere: it is told, and everything else goes on."""

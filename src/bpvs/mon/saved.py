@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from bpvs.model.mon import AlertKind, Status
 from bpvs.mon.core.values import PeriodState, ServiceState
 from bpvs.text.mon.escape import decode, encode
 from bpvs.text.mon.state import SERVICE_FIELDS, SavedService
@@ -23,6 +24,7 @@ _NOT_NUMBERS = _TEXTS | {"failure_output", "trap_timer", "exitval", "last_check"
 _NUMBERS = (*(name for name in SERVICE_FIELDS if name not in _NOT_NUMBERS), "flaps", "changed", "duration")
 _HOST = "host_failure:"  # before a host's name; the value is since when it fails
 _UP_SENT = "up_sent:"  # before a period's label; the value is how many upalerts it sent since the last alert
+_TELLING = "telling"  # the kind of alerts that were under way
 _LONGEST = 1 << 16  # characters of what a monitor printed: it may have been a megabyte
 _PERIOD_NAMES = {  # of the file -> of PeriodState
     "last_alert": "last_alert",
@@ -32,8 +34,8 @@ _PERIOD_NAMES = {  # of the file -> of PeriodState
 }
 
 
-def saved_of(state: ServiceState) -> SavedService:
-    """What the file keeps of a state: everything but timers and what runs."""
+def saved_of(state: ServiceState, telling: AlertKind | None = None) -> SavedService:
+    """What the file keeps of a state: all but timers and what runs. `telling`: alerts of that kind are not over."""
     fields = {name: str(int(getattr(state, name))) for name in _NUMBERS}
     fields |= {name: getattr(state, name)[:_LONGEST] for name in _TEXTS}
     fields["exitval"] = "undef" if state.exitval is None else str(state.exitval)
@@ -43,6 +45,8 @@ def saved_of(state: ServiceState) -> SavedService:
         fields["last_output"] = decode(state.last_output[:_LONGEST])
     fields |= {f"{_HOST}{host}": str(since) for host, since in state.host_failures.items()}
     fields |= {f"{_UP_SENT}{label}": str(one.up_sent) for label, one in state.periods.items() if one.up_sent}
+    if telling:
+        fields[_TELLING] = telling.value
     return SavedService(state.key, fields, {label: _saved_period(one) for label, one in state.periods.items()})
 
 
@@ -64,7 +68,19 @@ def state_of(saved: SavedService) -> ServiceState:
     state.periods = {label: _period_of(values) for label, values in saved.periods.items()}
     for label, period in state.periods.items():
         period.up_sent = _number(fields.get(f"{_UP_SENT}{label}", ""), 0)
+    if fields.get(_TELLING):
+        _tell_again(state, fields[_TELLING])
     return state
+
+
+def _tell_again(state: ServiceState, kind: str) -> None:
+    """The daemon was killed before its alerts were over: rather call them twice than not at all."""
+    if kind == AlertKind.UP.value and state.op_status == Status.OK:
+        state.op_status, state.first_failure = int(Status.FAIL), state.changed or state.last_success
+        for period in state.periods.values():
+            period.alert_sent = 1
+    for period in state.periods.values():
+        period.is_owed = True
 
 
 def _saved_period(period: PeriodState) -> dict[str, str]:
@@ -72,7 +88,10 @@ def _saved_period(period: PeriodState) -> dict[str, str]:
 
 
 def _period_of(values: Mapping[str, str]) -> PeriodState:
-    return PeriodState(**{attribute: _number(values.get(name, ""), 0) for name, attribute in _PERIOD_NAMES.items()})
+    period = PeriodState()
+    for name, attribute in _PERIOD_NAMES.items():
+        setattr(period, attribute, _number(values.get(name, ""), 0))
+    return period
 
 
 def _number(text: str, otherwise: int) -> int:

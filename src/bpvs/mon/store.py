@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from bpvs.model.mon import Key
+    from bpvs.model.mon import AlertKind, Key
     from bpvs.mon.core.engine import Engine
     from bpvs.mon.core.values import Moment
     from bpvs.mon.disk import Disk
@@ -29,10 +29,16 @@ _AT_ONCE = 200  # lines that are made in one turn of the loop
 
 
 class Store:
-    """The files `disabled` and `opstatus` of a directory. Only services that changed are written anew."""
+    """The files `disabled` and `opstatus` of a directory. Only services that changed are written anew.
 
-    def __init__(self, directory: Path, engine: Engine, disk: Disk, log: Log) -> None:
+    telling: the kind of alerts of a service that are not over
+    """
+
+    def __init__(
+        self, directory: Path, engine: Engine, disk: Disk, log: Log, telling: Callable[[Key], AlertKind | None]
+    ) -> None:
         self.directory = directory
+        self._telling = telling
         self._engine = engine
         self._disk = disk
         self._log = log
@@ -154,7 +160,7 @@ class Store:
             began = time.thread_time()
             for key in waiting[start : start + _AT_ONCE]:
                 if key in self._engine.states:
-                    self._lines[key] = print_opstatus([saved_of(self._engine.states[key])])
+                    self._lines[key] = print_opstatus([saved_of(self._engine.states[key], self._telling(key))])
             cost += time.thread_time() - began
             await asyncio.sleep(0)
         return cost

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpvs.model.mon import Key
+from bpvs.model.mon import AlertKind, Key, Status
 from bpvs.mon.core.values import PeriodState, ServiceState
 from bpvs.mon.saved import saved_of, state_of
 from bpvs.text.mon.escape import decode
@@ -50,6 +50,24 @@ STATES = st.builds(
 @given(STATES)
 def test_a_state_comes_back_from_the_file(state: ServiceState) -> None:
     assert [state_of(saved) for saved in parse_opstatus(print_opstatus([saved_of(state)]))] == [state]
+
+
+def killed_while_telling(kind: AlertKind, status: Status, period: PeriodState) -> ServiceState:
+    state = ServiceState(Key("G", "s"), op_status=status, changed=1000, periods={"": period})
+    (saved,) = parse_opstatus(print_opstatus([saved_of(state, kind)]))
+    return state_of(saved)
+
+
+def test_a_failure_that_was_not_told_to_the_end_is_told_again() -> None:
+    state = killed_while_telling(AlertKind.FAILURE, Status.FAIL, PeriodState(last_alert=1000, alert_sent=1))
+    assert state.op_status == Status.FAIL
+    assert state.periods[""] == PeriodState(last_alert=1000, alert_sent=1, is_owed=True)
+
+
+def test_the_end_of_an_outage_that_was_not_told_to_the_end_is_told_again() -> None:
+    state = killed_while_telling(AlertKind.UP, Status.OK, PeriodState())
+    assert (state.op_status, state.first_failure) == (Status.FAIL, 1000)
+    assert state.periods[""] == PeriodState(alert_sent=1, is_owed=True)
 
 
 def test_an_outage_that_the_real_mon_saved() -> None:

@@ -45,7 +45,7 @@ class Run:
         self.engine = Engine(config, Random(1), self.now, known_scripts=scripts)  # noqa: S311 - a test repeats
         self._log = lambda level, text: self.lines.append((level, text))
         self.disk = Disk(self._log)
-        self.store = Store(directory, self.engine, self.disk, self._log)
+        self.store = Store(directory, self.engine, self.disk, self._log, lambda _: None)
 
     def do(self, work: Callable[[], Awaitable[object]]) -> None:
         async def scene() -> None:

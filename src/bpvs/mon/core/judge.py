@@ -81,6 +81,7 @@ def record(memory: PeriodState, kind: AlertKind, now: Moment) -> None:
         memory.alert_sent += 1
         memory.last_alert = int(now.epoch)
         memory.alerted = now.clock
+        memory.is_owed = False
 
 
 def first_line(output: bytes) -> bytes:
@@ -110,12 +111,13 @@ def _other_exit(asked: _Question) -> bool:
 
 
 def _told_enough(asked: _Question) -> bool:
-    return asked.period.limit is not None and asked.memory.alert_sent >= asked.period.limit
+    limit, memory = asked.period.limit, asked.memory
+    return limit is not None and memory.alert_sent >= limit and not memory.is_owed
 
 
 def _told_lately(asked: _Question) -> bool:
     every, alerted = asked.period.every, asked.memory.alerted
-    if every is None or alerted is None or asked.elapsed(alerted) >= every.seconds:
+    if every is None or alerted is None or asked.memory.is_owed or asked.elapsed(alerted) >= every.seconds:
         return False
     before, output = asked.case.state.failure_output, asked.case.output
     if every.mode is RepeatMode.SUMMARY:

@@ -120,10 +120,11 @@ class PeriodState:
     up_sent: int = 0  # upalerts since the last alert (no_comp_alerts)
     alerted: float | None = None  # Moment.clock of last_alert
     window: float | None = None  # Moment.clock of first_fail_time
+    is_owed: bool = False  # a call may have been lost: the next one is made, whatever numalerts and alertevery say
 
     def clear(self) -> None:
         """Forget what was sent and what was counted, but not whether an upalert was (no_comp_alerts)."""
-        self.alert_sent = 0
+        self.alert_sent, self.is_owed = 0, False
         self.clear_timers()
 
     def clear_timers(self) -> None:

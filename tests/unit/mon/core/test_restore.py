@@ -45,6 +45,20 @@ def test_an_outage_goes_on() -> None:
     assert other.downtimes()[0].seconds == 60
 
 
+@pytest.mark.parametrize("rule", ["numalerts 1", "alertevery 1h"])
+def test_a_call_that_may_have_been_lost_is_made_again_once(rule: str) -> None:
+    text = one_service(f"{rule}\n{BOTH}")
+    stage = Stage(text)
+    stage.result(HTTP, 1, "refused\n")
+    assert len(stage.calls()) == 1
+    for period in stage.engine.states[HTTP].periods.values():
+        period.is_owed = True
+    other = again(stage, text, 5)
+    for _ in range(3):
+        other.result(HTTP, 1, "refused\n")
+    assert [call.kind for call in other.calls()] == [AlertKind.FAILURE]
+
+
 @pytest.mark.parametrize(("seconds", "first"), [(2, 3), (4.5, 0.5), (5.5, 5), (1e6, 5), (-100, 5)])
 def test_a_monitor_waits_for_the_rest_of_its_interval(seconds: float, first: float) -> None:
     text = one_service(BOTH)
