@@ -93,6 +93,16 @@ def test_check_tells_what_there_is_and_what_is_missing(web: Mon) -> None:
     assert done.stdout.endswith(wanted)
 
 
+def test_wrong_words_of_a_built_in_are_told_before_a_server_is_dead(web: Mon) -> None:
+    path = web.home / "mon.cf"
+    path.write_text(path.read_text().replace("upalert note.alert", "upalert lvs.alert --quiese"))
+    done = subprocess.run(web.command("--check"), capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "\nwrong: web:http: lvs.alert: unrecognized arguments: --quiese; usage: lvs.alert" in done.stdout
+    web.start()
+    assert web.has_said("err +web:http: lvs.alert: unrecognized arguments: --quiese")
+
+
 def test_a_hang_up_reads_the_file_again_and_keeps_what_is_known(web: Mon) -> None:
     (web.home / "down").touch()
     web.start()

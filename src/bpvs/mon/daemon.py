@@ -27,6 +27,7 @@ from bpvs.mon.lookup import Lookup
 from bpvs.mon.lvs.forgotten import Forgotten
 from bpvs.mon.places import missing_places
 from bpvs.mon.protocol.server import Server, allows
+from bpvs.mon.rehearsal import wrong_words
 from bpvs.mon.remote import Remote
 from bpvs.mon.store import Store
 from bpvs.mon.traps import Traps
@@ -236,6 +237,7 @@ class Daemon:
             ("notice", setup.config.notices),
             ("warning", missing_places(setup.config.settings, setup.places)),
             ("err", self._scripts.missing(setup.config)),
+            ("err", wrong_words(setup.config, self._scripts)),
             ("info", self._scripts.built_in(setup.config)),
         ):
             for sentence in sentences:

@@ -23,6 +23,7 @@ from bpvs.mon.pidfile import AlreadyRunning, PidFile
 from bpvs.mon.places import missing_places
 from bpvs.mon.protocol.listeners import CannotListen, listening_sockets
 from bpvs.mon.readiness import Readiness
+from bpvs.mon.rehearsal import wrong_words
 from bpvs.text.mon.errors import ConfigError
 from bpvs.text.mon.report import report
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bpvs.mon.configuration import Setup
 
 CANNOT_START, BAD_CONFIGURATION = 1, 255
+WRONG = 1  # is what --check has found
 # Thousands of checks at once leave hardly any cycles behind, but each collection looks at all of them.
 _COLLECT_AFTER = 20_000, 20, 20
 
@@ -41,7 +43,7 @@ def main() -> int:
     try:
         setup = load(command)
     except ConfigError as error:
-        return _complain(error, 1 if command.is_check else BAD_CONFIGURATION)
+        return _complain(error, WRONG if command.is_check else BAD_CONFIGURATION)
     if command.is_check:
         return _check(setup)
     try:
@@ -55,7 +57,9 @@ def _check(setup: Setup) -> int:
     missing = [*missing_places(setup.config.settings, setup.places), *scripts.missing(setup.config)]
     sys.stdout.write(report(setup.config))
     sys.stdout.writelines(f"missing: {sentence}\n" for sentence in missing)
-    return 0
+    wrong = wrong_words(setup.config, scripts)
+    sys.stdout.writelines(f"wrong: {sentence}\n" for sentence in wrong)
+    return WRONG if wrong else 0
 
 
 def _start(command: CommandLine, setup: Setup) -> int:

@@ -18,7 +18,7 @@ from bpvs.cli.up import _parser as up_parser
 from bpvs.ipvsadm.run import run
 from bpvs.kernel import _abi
 from bpvs.model.mon import Key
-from bpvs.mon.lvs.choice import parse as parse_choice
+from bpvs.mon.lvs.choice import read
 from bpvs.testing import FixedResolver, MemoryDirector
 from bpvs.text.mon.config import parse
 
@@ -95,7 +95,7 @@ def test_the_configuration_of_the_page_is_one() -> None:
     config = parse(next(block for block in text.split("```")[1::2] if block.startswith("\nhostgroup")))
     assert (list(config.services), config.notices) == ([Key("web", "http")], ())
     for options in re.findall(r"^\| `alert lvs\.alert ?([^`]*)`", text, re.MULTILINE):
-        parse_choice(options.split())
+        read(options.split())
 
 
 @pytest.mark.parametrize("kind", TYPES)

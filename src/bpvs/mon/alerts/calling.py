@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 STANDARD = ("-s", "-g", "-h", "-t")  # each with a value, before everything else
 FLAGS = ("-u", "-a", "-D", "-T", "-O")
 FAILURES = (AlertKind.FAILURE, AlertKind.TRAP, AlertKind.TRAP_TIMEOUT)
+_NAME = re.compile(r"--[^=]*|-?.?")  # of an option
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
 
 
@@ -77,6 +78,9 @@ class Options(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """AlertFailed."""
+        what, mark, words = message.partition("unrecognized arguments: ")
+        if mark:  # behind the name of an option may stand a password
+            message = what + mark + " ".join(_NAME.match(word)[0] for word in words.split())  # type: ignore[index]
         raise AlertFailed(f"{self.prog}: {message}; {' '.join(self.format_usage().split())}")
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:

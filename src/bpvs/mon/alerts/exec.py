@@ -12,6 +12,8 @@ from bpvs.mon.alerts.telling import one_line
 from bpvs.mon.processes import Process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bpvs.mon.core.values import CallAlert
 
 PATIENCE = 3600.0  # seconds; the daemon's alert_timeout is what ends it, by cancelling
@@ -21,10 +23,7 @@ _SHOWN = 200  # characters of what a failing program said
 async def alert(call: CallAlert) -> str:
     """Runs it to its end, without a shell; AlertFailed if its exit code is not 0."""
     calling = taken_apart(call)
-    options = Options("exec.alert")
-    options.add_argument("command")
-    options.add_argument("arguments", nargs=argparse.REMAINDER)
-    found = options.read(calling.own)
+    found = read(calling.own)
     path = shutil.which(found.command)
     if path is None:
         raise AlertFailed(f"exec.alert: there is no program {found.command!r}; an absolute path is found for certain")
@@ -34,3 +33,11 @@ async def alert(call: CallAlert) -> str:
         said = one_line(outcome.output.decode(errors="replace"))[:_SHOWN] or "no word"
         raise AlertFailed(f"{path} gave exit code {outcome.status}: {said}")
     return f"{path} ended well after {outcome.duration:.1f} s"
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
+    options = Options("exec.alert")
+    options.add_argument("command")
+    options.add_argument("arguments", nargs=argparse.REMAINDER)
+    return options.read(words)

@@ -11,6 +11,9 @@ from bpvs.mon.alerts.telling import local_time, one_line
 from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from bpvs.mon.alerts.calling import Calling
     from bpvs.mon.core.values import CallAlert
 
@@ -18,17 +21,22 @@ if TYPE_CHECKING:
 async def alert(call: CallAlert) -> str:
     """Appends the record; AlertFailed if the file cannot be written."""
     calling = taken_apart(call)
-    options = Options("file.alert")
-    options.add_argument("-d", metavar="DIR", default=call.environment.get("MON_LOGDIR", "."))
-    options.add_argument("-S", metavar="SUBJECT")
-    options.add_argument("file")
-    found = options.read(calling.own)
-    path = os.path.join(found.d, found.file)
+    found = read(calling.own)
+    path = os.path.join(found.d or call.environment.get("MON_LOGDIR", "."), found.file)
     text = record(
         calling, found.S, call.environment.get("MON_DESCRIPTION", ""), call.environment.get("MON_OPSTATUS", "")
     )
     await in_thread(lambda: append(path, text))
     return f"written to {path}"
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
+    options = Options("file.alert")
+    options.add_argument("-d", metavar="DIR")
+    options.add_argument("-S", metavar="SUBJECT")
+    options.add_argument("file")
+    return options.read(words)
 
 
 def record(calling: Calling, subject: str | None, description: str, status: str) -> str:

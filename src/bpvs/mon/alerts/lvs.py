@@ -11,7 +11,7 @@ from bpvs.director import Director
 from bpvs.mon.alerts.calling import AlertFailed, taken_apart
 from bpvs.mon.core.world import named_hosts
 from bpvs.mon.lvs.book import Book
-from bpvs.mon.lvs.choice import parse
+from bpvs.mon.lvs.choice import read
 from bpvs.mon.lvs.hosts import Resolver
 from bpvs.mon.lvs.rounds import Round
 from bpvs.mon.threads import in_thread
@@ -45,7 +45,8 @@ def _in_turn(call: CallAlert) -> str:
 
 def run(call: CallAlert, director: Callable[[], Director | MemoryDirector], resolver: Resolver) -> str:
     """The whole alert, blocking."""
-    calling, choice = taken_apart(call), parse(taken_apart(call).own)
+    calling = taken_apart(call)
+    choice = read(calling.own)
     if not (calling.is_failure or calling.is_up):
         return f"nothing to do at a call of type {call.kind.value}"
     failed = () if calling.is_up else failed_hosts(calling, call.environment.get("MON_RETVAL", ""))

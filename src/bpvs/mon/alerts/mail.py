@@ -22,6 +22,8 @@ from bpvs.mon.processes import Process
 from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bpvs.mon.alerts.calling import Calling
     from bpvs.mon.core.values import CallAlert
 
@@ -34,7 +36,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._+=/~!#$%&'*?^{|}][A-Za-z0-9._+=/~!#$%&'*?^{|
 async def alert(call: CallAlert) -> str:
     """Sends one letter to all; AlertFailed with the server's words if it does not take it."""
     calling = taken_apart(call)
-    found = _options().read(calling.own)
+    found = read(calling.own)
     letter = _letter(calling, found)
     if found.smtp:
         await in_thread(lambda: _send(letter, found.smtp, found.starttls))
@@ -49,7 +51,8 @@ async def alert(call: CallAlert) -> str:
     return f"given to {SENDMAIL} for {letter['To']}"
 
 
-def _options() -> Options:
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
     options = Options("mail.alert")
     options.add_argument("-S", metavar="SUBJECT")
     options.add_argument(
@@ -58,7 +61,7 @@ def _options() -> Options:
     options.add_argument("--smtp", metavar="HOST[:PORT]", type=lambda text: place(text, SMTP_PORT))
     options.add_argument("--starttls", action="store_true")
     options.add_argument("addresses", nargs="+", type=_address, metavar="ADDRESS")
-    return options
+    return options.read(words)
 
 
 def _letter(calling: Calling, options: argparse.Namespace) -> EmailMessage:

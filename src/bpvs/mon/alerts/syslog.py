@@ -11,6 +11,9 @@ from bpvs.mon.alerts.calling import AlertFailed, Options, taken_apart
 from bpvs.mon.alerts.telling import headline, local_time
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from bpvs.mon.core.values import CallAlert
 
 LEVELS = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
@@ -22,12 +25,7 @@ _FULL = "the log takes nothing now"
 async def alert(call: CallAlert) -> str:
     """Sends one datagram, and waits for nobody; AlertFailed if nobody takes it."""
     calling = taken_apart(call)
-    options = Options("syslog.alert")
-    options.add_argument("-f", metavar="FACILITY", choices=FACILITIES, default="daemon")
-    options.add_argument("-l", metavar="LEVEL", choices=LEVELS)
-    options.add_argument("-t", metavar="TAG", default="mon")
-    options.add_argument("--socket", metavar="PATH", default="/dev/log")
-    found = options.read(calling.own)
+    found = read(calling.own)
     level = LEVELS.index(found.l or ("notice" if calling.is_up else "crit"))
     text = f"<{FACILITIES[found.f] * 8 + level}>{local_time(calling.epoch)[4:]} {found.t}[{os.getpid()}]: "
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
@@ -39,3 +37,13 @@ async def alert(call: CallAlert) -> str:
             reason = _FULL if isinstance(error, BlockingIOError) else error.strerror
             raise AlertFailed(f"nothing was logged, {found.socket}: {reason}") from error
     return f"logged at {found.f}.{LEVELS[level]}"
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
+    options = Options("syslog.alert")
+    options.add_argument("-f", metavar="FACILITY", choices=FACILITIES, default="daemon")
+    options.add_argument("-l", metavar="LEVEL", choices=LEVELS)
+    options.add_argument("-t", metavar="TAG", default="mon")
+    options.add_argument("--socket", metavar="PATH", default="/dev/log")
+    return options.read(words)

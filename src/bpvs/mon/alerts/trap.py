@@ -11,6 +11,9 @@ from bpvs.mon.threads import in_thread
 from bpvs.text.mon.trap import VERSION, print_trap
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from bpvs.mon.alerts.calling import Calling
     from bpvs.mon.core.values import CallAlert
 
@@ -22,11 +25,7 @@ _CUT = 16_000  # characters of the detail when all of it is too much: escaped ea
 async def alert(call: CallAlert) -> str:
     """Sends one datagram to each host; nobody answers traps. AlertFailed if one could not be sent."""
     calling = taken_apart(call)
-    options = Options("trap.alert")
-    options.add_argument("-U", metavar="USER", default="")
-    options.add_argument("-P", metavar="PASSWORD", default="")
-    options.add_argument("hosts", nargs="+", type=lambda text: place(text, PORT), metavar="HOST[:PORT]")
-    found = options.read(calling.own)
+    found = read(calling.own)
     variables = call.environment
     user, password = variables.get("MON_TRAP_USER") or found.U, variables.get("MON_TRAP_PASS") or found.P
     datagram = _datagram(calling, user, password, variables.get("MON_RETVAL", "1"))
@@ -34,6 +33,15 @@ async def alert(call: CallAlert) -> str:
     if failed:
         raise AlertFailed(f"trap.alert: {'; '.join(failed)}")
     return f"sent to {', '.join(host for host, _ in found.hosts)}"
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
+    options = Options("trap.alert")
+    options.add_argument("-U", metavar="USER", default="")
+    options.add_argument("-P", metavar="PASSWORD", default="")
+    options.add_argument("hosts", nargs="+", type=lambda text: place(text, PORT), metavar="HOST[:PORT]")
+    return options.read(words)
 
 
 def _datagram(calling: Calling, user: str, password: str, status: str) -> bytes:

@@ -17,7 +17,7 @@ from bpvs.mon.core.world import named_hosts
 from bpvs.mon.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from bpvs.mon.alerts.calling import Calling
     from bpvs.mon.core.values import CallAlert
@@ -29,11 +29,7 @@ _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e]([\t\x20-
 async def alert(call: CallAlert) -> str:
     """Posts it, without following redirections; AlertFailed unless the answer is 2xx. No path or header is logged."""
     calling = taken_apart(call)
-    options = Options("webhook.alert")
-    options.add_argument("--header", action="append", type=_header, default=[], metavar="NAME:VALUE")
-    options.add_argument("--header-file", metavar="FILE")
-    options.add_argument("url", type=_url)
-    found = options.read(calling.own)
+    found = read(calling.own)
     headers = dict(found.header)
     if found.header_file:
         headers |= await in_thread(lambda: _headers_of(found.header_file))
@@ -43,6 +39,15 @@ async def alert(call: CallAlert) -> str:
     if not 200 <= status < 300:
         raise AlertFailed(f"webhook.alert: {place} answered {status}")
     return f"{place} answered {status}"
+
+
+def read(words: Sequence[str]) -> argparse.Namespace:
+    """Its own arguments; AlertFailed."""
+    options = Options("webhook.alert")
+    options.add_argument("--header", action="append", type=_header, default=[], metavar="NAME:VALUE")
+    options.add_argument("--header-file", metavar="FILE")
+    options.add_argument("url", type=_url)
+    return options.read(words)
 
 
 def document(calling: Calling, description: str) -> dict[str, object]:

@@ -41,7 +41,7 @@ class Choice:
         return self.port in (None, server.port)
 
 
-def parse(words: Sequence[str]) -> Choice:
+def read(words: Sequence[str]) -> Choice:
     """The options as in mon.cf; AlertFailed."""
     options = Options("lvs.alert")
     how = options.add_mutually_exclusive_group()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from bpvs.mon.monitors.options import Timed
     from bpvs.mon.monitors.report import HostReport
 
     # (arguments without hosts, hosts, environment) -> one report per host, in their order.
@@ -50,8 +51,23 @@ MONITORS: dict[str, str] = {
     "udp.monitor": "bpvs.mon.monitors.udp",
 }
 
+# The classes of options that are not called Options.
+_OPTIONS = {
+    "fping.monitor": "FpingOptions",
+    "https.monitor": "SecureOptions",
+    "msql-mysql.monitor": "ModeOptions",
+    "ping.monitor": "PingOptions",
+}
+
 
 def find(name: str) -> Monitor | None:
     """The built-in monitor of that name."""
     module, _, function = MONITORS.get(name, "").partition(":")
     return getattr(import_module(module), function or "check") if module else None
+
+
+def options_of(name: str) -> type[Timed]:
+    """What the arguments of the built-in monitor of that name are read into."""
+    module = import_module(MONITORS[name].partition(":")[0])
+    kind: type[Timed] = getattr(module, _OPTIONS.get(name, "Options"))
+    return kind
