@@ -39,6 +39,7 @@ def saved_of(state: ServiceState, telling: AlertKind | None = None) -> SavedServ
     fields = {name: str(int(getattr(state, name))) for name in _NUMBERS}
     fields |= {name: getattr(state, name)[:_LONGEST] for name in _TEXTS}
     fields["exitval"] = "undef" if state.exitval is None else str(state.exitval)
+    fields["first_success"] = str(state.first_success or "")  # mon 1.3.6 would tell scripts of a 0
     fields["last_check"] = "" if state.last_check is None else str(state.last_check)
     fields["failure_output"] = decode((state.failure_output or b"")[:_LONGEST])
     if state.last_output is not None:
