@@ -66,6 +66,7 @@ _SIGNAL = "death of a monitor by a signal"
 _DEPEND = "`alertdepend`"
 _FORGOTTEN = "`trapduration` is over"
 _OUTPUT = "the last output, after a reset that keeps the state and after a restart"
+_EMPTY = "`MON_FIRST_SUCCESS` and `MON_LAST_SUMMARY` of monitors, once state was loaded"
 _DOWN, _UP = "'down' #1", "'-u' 'up' #1"
 
 ACCEPTED: tuple[Accepted, ...] = (
@@ -105,11 +106,10 @@ ACCEPTED: tuple[Accepted, ...] = (
     _follows(_SIGNAL, "ends_by_signal", "alerts_sent", "(first|last)_(success|failure)", "last_alert"),
     _only_ours(_FORGOTTEN, "trap_forgotten", f"{_ANY}{_UP}"),
     Accepted(_FORGOTTEN, "trap_forgotten", ".* status .*", "last_success", "0", "@"),
-    _follows(_FORGOTTEN, "trap_forgotten", "exitval", "alerts_sent", "(first|last)_failure", "last_alert"),
+    _follows(_FORGOTTEN, "trap_forgotten", "downtime", "exitval", "alerts_sent", "(first|last)_failure", "last_alert"),
     Accepted(_OUTPUT, "life_of_*", ".* (run|call) .*", "MON_LAST_OUTPUT", ABSENT, r"h1\ndetail\n"),
     Accepted(_OUTPUT, "life_of_upalert", f".* call {_ANY}{_UP}", "stdin", "", r"h1\ndetail\n"),
-    Accepted(_OUTPUT, "life_of_upalert", "end", "alerts", r".*\(NO SUMMARY\)", ".* h1"),
-    Accepted("`MON_FIRST_SUCCESS` in monitors", "life_of_*", ".* run .*", "MON_FIRST_SUCCESS", "", ABSENT),
+    Accepted(_EMPTY, "life_of_*", ".* run .*", "MON_FIRST_SUCCESS|MON_LAST_SUMMARY", "", ABSENT),
 )
 
 

@@ -63,6 +63,12 @@ def of_status(place: str, lines: Iterable[Mapping[str, str]], blur: Blur) -> Fac
     return facts
 
 
+def without_duration(line: str) -> str:
+    """A line of the downtime log; when the outage began and ended tells enough of its length."""
+    ended, group, service, began, _, rest = line.split(" ", 5)
+    return f"{ended} {group} {service} {began} {rest}"
+
+
 @dataclass(frozen=True)
 class Difference:
     """One fact as it is on either side, ABSENT where there is none."""

@@ -57,9 +57,10 @@ class Signal:
 
 @dataclass(frozen=True)
 class Restart:
-    """The daemon is ended and started again with these options and with the state files of the real one."""
+    """The daemon is ended and started again with these options and with the state files of one of the two."""
 
     options: tuple[str, ...]
+    state_of: str
 
 
 @dataclass(frozen=True)

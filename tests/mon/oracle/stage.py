@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpvs.lab.wait import until
-from tests.mon.oracle.facts import Blur, Facts, of_calls, of_status
+from tests.mon.oracle.facts import Blur, Facts, of_calls, of_status, without_duration
 from tests.mon.oracle.scenario import Configure, Pause, Restart, Result, Say, Signal, Trap
 from tests.mon.oracle.side import OURS, PATIENCE, REAL, Side, both
 
@@ -93,18 +93,18 @@ class Stage:
                 file.unlink(missing_ok=True)
                 side.send(signal)
                 until(file.exists, f"{side.name} writing {name}", PATIENCE)
-            case Restart(options):
-                self._restart(side, options)
+            case Restart(options, state_of):
+                self._restart(side, options, state_of)
             case Configure(old, new):
                 self._services = self._services.replace(old, new)
                 side.configure(self._services)
             case Pause() | Trap():
                 pass  # together with the others of this round
 
-    def _restart(self, side: Side, options: tuple[str, ...]) -> None:
-        """With the real one's state, which is restarted first."""
+    def _restart(self, side: Side, options: tuple[str, ...], state_of: str) -> None:
         side.end()
-        for file in (self.sides[0].home / "state").iterdir():
+        (owner,) = (one for one in self.sides if one.name == state_of)
+        for file in (owner.home / "state").iterdir():
             (side.home / "state" / file.name).write_bytes(file.read_bytes())
         side.start(*options)
 
@@ -139,12 +139,15 @@ class Stage:
         """What the daemons remember of it."""
         for side in self.sides:
             alerts, disabled = side.ask("list alerthist")[:-1], side.ask("list disabled")[:-1]
+            outages = side.ask("list dtlog")[:-1]
             for one, facts in self._facts(side):
                 blur = self._blur(side, one)
                 history = [blur(line.replace("\\20", " ")) for line in alerts if line.split("\\20")[1] in one.groups]
                 taken = [line for line in disabled if one.groups & set(line.replace(":", " ").split())]
                 ordered = history if one.is_ordered else sorted(history)
-                facts["end"] = {"alerts": "\n".join(ordered), "disabled": "\n".join(sorted(taken))}
+                log = [blur(without_duration(line)) for line in outages if line.split()[1] in one.groups]
+                for name, lines in (("alerts", ordered), ("disabled", sorted(taken)), ("downtime", log)):
+                    facts.setdefault("end", {})[name] = "\n".join(lines)
 
     def _facts(self, side: Side) -> Iterator[tuple[Scenario, Facts]]:
         for one in self._scenarios:
