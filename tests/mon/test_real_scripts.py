@@ -12,7 +12,7 @@ import pytest
 
 from bpvs.text.mon.opstatus import parse_line
 from tests.mon.monitors.servers import refusing, serving
-from tests.mon.real import SCRIPTS, perl_script
+from tests.mon.real import SCRIPTS, real_program
 
 if TYPE_CHECKING:
     import socket
@@ -32,7 +32,7 @@ MONITORS = {  # with the option that tells them the port
 @pytest.fixture
 def shipped(mon: Mon, monkeypatch: pytest.MonkeyPatch) -> Mon:
     """A daemon whose directories hold Debian's scripts, and note.alert beside them."""
-    monkeypatch.setenv("PERL5LIB", perl_script(SCRIPTS / "alert.d/file.alert").env["PERL5LIB"])
+    monkeypatch.setenv("PERL5LIB", real_program("mon").env["PERL5LIB"])
     for folder in ("mon.d", "alert.d"):
         shutil.copytree(SCRIPTS / folder, mon.home / folder, dirs_exist_ok=True)
     return mon
