@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from bpvs.mon.core.depend import EndlessDependency
 from bpvs.mon.core.judge import FAILURES, first_line, record, verdict
 from bpvs.mon.core.values import NO_SUMMARY, CallAlert, Log
 from bpvs.text.mon.histories import ALERT_WORDS, History
+from bpvs.text.mon.secrets import without_secrets
 
 if TYPE_CHECKING:
     from bpvs.model.mon import AlertLine, Period
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 # Lines of the file by what is to be told: failures of every kind are told by `alert` lines.
 LINES = {kind: AlertKind.FAILURE if kind in FAILURES else kind for kind in AlertKind}
-_SECRET = re.compile(r"-P|-{1,2}(pass(word)?|secret|token|header)")
-_HIDDEN = "***"
 _HEEDLESS_OF_DEPENDENCIES = frozenset({AlertKind.UP, AlertKind.STARTUP})
 _HEEDLESS_OF_ACK = frozenset({AlertKind.UP, AlertKind.ACK, AlertKind.DISABLE})
 
@@ -138,18 +136,6 @@ def summary_of(output: bytes) -> str:
     """The first line, or what stands for one that says nothing."""
     line = text_of(first_line(output))
     return line if line.strip() else NO_SUMMARY
-
-
-def without_secrets(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """An alert's own arguments as logs and clients may see them: without what `-P`, `--password` ... name."""
-    shown: list[str] = []
-    for last, word in zip(("", *arguments), arguments, strict=False):
-        name, equals, _ = word.partition("=")
-        if _SECRET.fullmatch(last):
-            shown.append(_HIDDEN)
-        else:
-            shown.append(f"{name}={_HIDDEN}" if equals and _SECRET.fullmatch(name) else word)
-    return tuple(shown)
 
 
 def _lines(period: Period, case: Case) -> list[AlertLine]:

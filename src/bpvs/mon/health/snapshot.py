@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from bpvs.model.mon import AlertKind, Status
 from bpvs.mon.core.world import FAILING
 from bpvs.mon.lvs.book import FILE, document, read
+from bpvs.text.mon.secrets import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def service_document(engine: Engine, key: Key, now: Moment) -> Document:
         "group": key.group,
         "service": key.service,
         "description": service.description or None,
-        "monitor": service.monitor_text or None,
+        "monitor": shown_line(service.monitor_text) or None,
         "interval": engine.interval_of(key),
         "status": status.name.lower(),
         "since": _since(state),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import Status
 from bpvs.text.mon.opstatus import print_line
+from bpvs.text.mon.secrets import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,7 @@ def fields_of(engine: Engine, key: Key, now: Moment) -> dict[str, str]:
         "hostdepend": expression_text(key, service.host_depend),
         "monitordepend": expression_text(key, service.monitor_depend),
         "alertdepend": expression_text(key, service.alert_depend),
-        "monitor": service.monitor_text,
+        "monitor": shown_line(service.monitor_text),
         "last_summary": state.last_summary,
         "last_detail": state.last_detail,
     }

@@ -13,6 +13,7 @@ from bpvs.mon.protocol.names import after, first_value, known_key
 from bpvs.mon.protocol.reply import Refused, Reply, done
 from bpvs.mon.protocol.statuses import expression_text, number
 from bpvs.text.mon.escape import decode, escape
+from bpvs.text.mon.secrets import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ _CONFIGURED: dict[str, Callable[[Service], str]] = {
     "interval": lambda service: _seconds(service.interval),
     "failure_interval": lambda service: _seconds(service.failure_interval),
     "randskew": lambda service: _seconds(service.randskew or None),
-    "monitor": lambda service: service.monitor_text,
+    "monitor": lambda service: shown_line(service.monitor_text),
     "description": lambda service: service.description,
     "depend": lambda service: expression_text(service.key, service.depend),
     "alertdepend": lambda service: expression_text(service.key, service.alert_depend),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind
 from bpvs.text.mon.period import ALERTS
+from bpvs.text.mon.secrets import shown_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def _tested(service: Service) -> str:
     if service.interval is None or not service.monitor:
         return "by traps only"
     again = f", after a failure {format_seconds(service.failure_interval)}" if service.failure_interval else ""
-    return f"every {format_seconds(service.interval)}{again}, by {service.monitor_text}"
+    return f"every {format_seconds(service.interval)}{again}, by {shown_line(service.monitor_text)}"
 
 
 def _told(period: Period) -> Iterator[str]:
