@@ -64,6 +64,11 @@ def test_it_is_explained(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "bpvs health: 'nobody' is no group" in capsys.readouterr().err
 
 
+def test_a_check_is_run_by_the_file_of_the_daemon(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["health", "--port", port, "run", "web", "fails"]) == 1
+    assert capsys.readouterr().out == "127.0.0.2\n\nHOST 127.0.0.2: on fire\n"
+
+
 def test_watching_goes_on_until_it_is_interrupted_and_without_the_daemon(port: str, mon: Mon) -> None:
     words = [*own_tool("bpvs"), "health", "--watch", "--port", port]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -9,11 +9,12 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpvs.cli.style import Style, style_for
-from bpvs.mon.health.client import DEFAULT_PORT, NotRunning, ask
+from bpvs.mon.health.client import DEFAULT_PORT, NotAnswered, NotRunning, ask
 from bpvs.mon.health.table import table
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="run | explain")
     run = commands.add_parser("run", help="run one check now, with or without a daemon; nobody is told of it")
     run.add_argument("-v", "--verbose", action="store_true", help="every phase with its time")
-    run.add_argument("-c", "--config", metavar="FILE", help="the configuration; else /etc/mon/mon.cf")
+    run.add_argument("-c", "--config", metavar="FILE", help="the configuration; else the daemon's, or /etc/mon/mon.cf")
     run.add_argument("group", metavar="GROUP")
     run.add_argument("service", metavar="SERVICE")
     explain = commands.add_parser("explain", help="why something is out, and what must happen for it to return")
@@ -102,11 +103,19 @@ def _run(options: argparse.Namespace, style: Style) -> int:
     from bpvs.mon.configuration import load
     from bpvs.mon.health.once import run_once
 
-    words = ["-c", options.config] if options.config else []
-    setup = load(parse_command(words, Path.cwd()))
+    setup = load(parse_command(_configuration(options), Path.cwd()))
     run = asyncio.run(run_once(setup, options.group, options.service))
     sys.stdout.writelines(f"{line}\n" for line in _told(run, options.verbose, style))
     return int(run.status != 0)
+
+
+def _configuration(options: argparse.Namespace) -> list[str]:
+    """The words of `mon` that name the configuration: the file that was said, else that of the daemon that runs."""
+    if options.config:
+        return ["-c", options.config]
+    with suppress(NotAnswered):
+        return ["-c", str(ask(options.port)["daemon"]["config_file"])]
+    return []
 
 
 def _told(run: Run, is_verbose: bool, style: Style) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bpvs.model.mon import AlertKind
 from bpvs.text.mon.period import ALERTS
-from bpvs.text.mon.secrets import shown_line
+from bpvs.text.mon.secrets import shown_line, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ def _told(period: Period) -> Iterator[str]:
 
 
 def _alert(line: AlertLine) -> str:
-    words = " ".join([line.script, *line.arguments])
+    words = " ".join([line.script, *without_secrets(line.arguments)])
     if line.exits is None:
         return words
     first, last = line.exits.first, line.exits.last

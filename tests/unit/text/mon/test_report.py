@@ -26,7 +26,7 @@ watch WEB
   service heartbeat
     traptimeout 5m
     period
-      alert mail.alert me
+      alert trap.alert -U mon -P secret 10.0.0.9
 """
 EXPECTED = """\
 notice: mon.cf:2: 'watch WEB' begins a section without a blank line before it; it is read as one
@@ -41,7 +41,7 @@ WEB: 10.0.0.1, 10.0.0.2 (disabled)
       no alerts
   heartbeat: by traps only
     always
-      alert mail.alert me
+      alert trap.alert -U mon -P *** 10.0.0.9
 """
 
 
