@@ -108,7 +108,7 @@ class Conductor:
         before, now = _memorable(state), Moment.now()
         effects = self._engine.finished(key, outcome, now)
         self._store.changed(key, soon=_memorable(state) != before)
-        self.perform([*effects, *self.forgotten.remembered(self._engine, key, now)])
+        self.perform([*effects, *self.forgotten.remembered(self._engine, key, now, effects)])
 
 
 def _memorable(state: ServiceState) -> tuple[int, int, int]:

@@ -13,9 +13,11 @@ from bpvs.mon.core.values import CallAlert
 from bpvs.mon.lvs.book import FILE, read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bpvs.model.mon import AlertLine, Key, Service
     from bpvs.mon.core.engine import Engine
-    from bpvs.mon.core.values import Moment
+    from bpvs.mon.core.values import Effect, Moment
 
 _SCRIPT = "lvs.alert"
 
@@ -31,8 +33,11 @@ class Forgotten:
         taken = read(statedir / FILE) if statedir else {}
         self._holders = {name for one in taken.values() for name in one.holders}
 
-    def remembered(self, engine: Engine, key: Key, now: Moment) -> list[CallAlert]:
-        """The calls that a result of this service is worth; its alerts may be disabled, then a later one is."""
+    def remembered(self, engine: Engine, key: Key, now: Moment, effects: Iterable[Effect] = ()) -> list[CallAlert]:
+        """The calls that a result of this service is worth; its alerts may be disabled, then a later one is.
+
+        effects: what the engine made of the result; what it calls itself is not called again
+        """
         state = engine.states[key]
         if str(key) not in self._holders or state.op_status != Status.OK:
             return []
@@ -42,16 +47,12 @@ class Forgotten:
         service, case = engine.config.services[key], Case(AlertKind.UP, state, 0, b"", now)
         environment = alert_environment(engine.config.settings, service, case)
         hosts = engine.enabled_hosts(key.group)
+        called = {(effect.script, effect.arguments) for effect in effects if isinstance(effect, CallAlert)}
+        calls = (alert_arguments(key, hosts, now, AlertKind.UP, line.arguments) for line in _lines(service))
         return [
-            CallAlert(
-                key,
-                AlertKind.UP,
-                _SCRIPT,
-                alert_arguments(key, hosts, now, AlertKind.UP, line.arguments),
-                environment,
-                b"",
-            )
-            for line in _lines(service)
+            CallAlert(key, AlertKind.UP, _SCRIPT, arguments, environment, b"")
+            for arguments in calls
+            if (_SCRIPT, arguments) not in called
         ]
 
 

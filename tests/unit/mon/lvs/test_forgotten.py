@@ -9,6 +9,7 @@ import pytest
 
 from bpvs.model.mon import AlertKind
 from bpvs.mon.alerts.calling import AlertFailed, taken_apart
+from bpvs.mon.core.values import CallAlert
 from bpvs.mon.lvs.book import FILE
 from bpvs.mon.lvs.forgotten import Forgotten
 from tests.unit.mon.health.scene import SSH, WEB, Scene
@@ -32,6 +33,15 @@ def test_the_first_success_calls_the_upalert_once(scene: Scene, tmp_path: Path) 
     assert (call.script, calling.is_up, calling.hosts, calling.own) == ("lvs.alert", True, ("192.168.122.50",), ())
     assert call.environment["MON_STATEDIR"] == str(tmp_path)
     assert call.environment["MON_ALERTTYPE"] == AlertKind.UP.value
+    assert forgotten.remembered(scene.engine, WEB, scene.now) == []
+
+
+def test_what_the_engine_calls_itself_is_not_called_again(scene: Scene, tmp_path: Path) -> None:
+    forgotten = Forgotten(tmp_path)
+    scene.result(WEB, 1, "192.168.122.50")
+    effects = scene.result(WEB, 0)
+    assert [one.kind for one in effects if isinstance(one, CallAlert)] == [AlertKind.UP]
+    assert forgotten.remembered(scene.engine, WEB, scene.now, effects) == []
     assert forgotten.remembered(scene.engine, WEB, scene.now) == []
 
 
