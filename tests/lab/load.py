@@ -12,7 +12,7 @@ from typing import Self
 
 from bpvs.lab.host import Host
 
-PATIENCE = 1.0  # seconds that a client waits for an answer
+PATIENCE = 5.0  # seconds that a client waits for an answer: a busy machine stalls for one
 _PAUSE = 0.005  # seconds between two requests of a client
 _REQUEST = b"GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n"
 

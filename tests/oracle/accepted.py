@@ -123,10 +123,10 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         "client on the director",
-        r".* 1        1        0       60        0",
-        r".* 1        1        1       60       40",
-        "the reply of a DR server to a client on the director is dropped as a martian; BPVS counts it before that",
-        "it is seen before routing",
+        r"(answer|close): nothing|.* 1 +1 +0( +60 +0)? *|TCP    61s  SYN_RECV    \S+:40003 .*",
+        r"(answer|close): s3: tcp d:40003 > vip:81 R?A|.* 1 +(0 +1|3 +1 +140 +40) *|TCP    10s  CLOSE  .*:40003 .*",
+        "the reply of a DR server to a client on the director is dropped as a martian; with BPVS it arrives",
+        "it is seen before routing, and handed to the client",
     ),
     Accepted(
         "pmtu_disc",

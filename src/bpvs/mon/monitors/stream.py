@@ -220,7 +220,8 @@ class _Tls:
 def _tls_failed(error: ssl.SSLError) -> Sick:
     if isinstance(error, ssl.SSLCertVerificationError):
         return Sick(f"certificate refused: {error.verify_message}")
-    if isinstance(error, ssl.SSLEOFError):
+    # OpenSSL has no reason for an end that comes between two reads of its buffer.
+    if isinstance(error, ssl.SSLEOFError) or error.reason is None:
         return Sick("closed in the middle of TLS")
-    reason = (error.reason or "unknown reason").replace("_", " ").lower()
+    reason = error.reason.replace("_", " ").lower()
     return Sick(f"TLS failed: {reason}")
