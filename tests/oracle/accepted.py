@@ -115,8 +115,8 @@ ACCEPTED: tuple[Accepted, ...] = (
     ),
     Accepted(
         "replies of routes by the director",
-        r".*",
-        r".*",
+        r"s[SPF]A: nothing nothing nothing nothing|TCP   120s  FIN_WAIT .*|.* (12|6) +0 +(480|240) +0",
+        r"s[SPF]A: c c c c|TCP +(61s  CLOSE_WAIT|120s  TIME_WAIT) .*|.* (12 +12 +480 +480|6 +6 +240 +240)",
         "replies of DR and TUN servers by a director that has the virtual address are dropped as martians; BPVS sends "
         "them on and counts them",
         "they are seen before routing",
