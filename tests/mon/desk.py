@@ -56,7 +56,7 @@ class Desk:
     def log(self, level: str, text: str) -> None:
         self.logs.append((level, text))
 
-    def perform(self, effects: Iterable[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect], key: Key | None = None) -> None:
         for one in self.stage.take(list(effects)):
             if isinstance(one, Downtime) and self.downtimes is not None:
                 self.downtimes.append(print_downtime(one))

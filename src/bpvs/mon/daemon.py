@@ -282,9 +282,12 @@ class Daemon:
         """Now."""
         return Moment.now()
 
-    def perform(self, effects: Iterable[Effect]) -> None:
+    def perform(self, effects: Iterable[Effect], key: Key | None = None) -> None:
         """Do what the engine decided at a client's or sender's wish."""
-        self._store.all_changed()
+        if key is None:
+            self._store.all_changed()
+        else:
+            self._store.changed(key, soon=True)
         self._conductor.perform(effects)
 
     async def accepts(self, user: str, password: str, address: str) -> bool:

@@ -151,7 +151,7 @@ class Traps:
         trap = Trap(
             key, status, datagram.summary, datagram.detail, address, meant if key.group != meant.group else None
         )
-        self._office.perform(self._office.engine.trap(trap, self._office.moment()))
+        self._office.perform(self._office.engine.trap(trap, self._office.moment()), trap.key)
 
     def _refuse(self, text: str) -> None:
         if self._lines.take():

@@ -19,7 +19,7 @@ def ack(session: Session, rest: str) -> Reply:
     office = session.office
     key = known_key(session, rest.split(None, 2), "unknown service")
     comment = first_value(after(rest, 2))
-    office.perform(office.engine.ack(key, session.user or "", comment, office.moment()))
+    office.perform(office.engine.ack(key, session.user or "", comment, office.moment()), key)
     return done("ack completed")
 
 
@@ -33,7 +33,7 @@ def disable(session: Session, rest: str) -> Reply:
             words = ["watch", group]
         case ["service", *names]:
             key = known_key(session, names, "disable error, unknown service")
-            office.perform(office.engine.disable_service(key, session.user or "", office.moment()))
+            office.perform(office.engine.disable_service(key, session.user or "", office.moment()), key)
             words = ["service", key.group, key.service]
         case ["host", *hosts]:
             _disable_hosts(session, hosts)

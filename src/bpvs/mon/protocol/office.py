@@ -33,8 +33,11 @@ class Office(Protocol):
     def log(self, level: str, text: str) -> None:
         """A line for the log; levels are those of `values.Log`."""
 
-    def perform(self, effects: Iterable[Effect]) -> None:
-        """Sees to it that what the engine decided is done; afterwards the engine's next due time may be another."""
+    def perform(self, effects: Iterable[Effect], key: Key | None = None) -> None:
+        """Sees to it that what the engine decided is done; afterwards the engine's next due time may be another.
+
+        key: the only service whose state is another now; None: any may be
+        """
 
     async def accepts(self, user: str, password: str, address: str) -> bool:
         """Whether that is the user's password, by `authtype`; `address` is the client's. Logs why not."""

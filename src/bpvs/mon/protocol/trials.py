@@ -54,7 +54,7 @@ def _alert(session: Session, kind: AlertKind, arguments: str) -> Reply:
         raise Refused(f"test error, right would be test {kind.value} GROUP SERVICE STATUS PERIOD")
     group, service, status, period = match.groups()
     key = known_key(session, [group, service], f"{group} {service} not defined")
-    office.perform(office.engine.test_alert(kind, key, int(status), period or "", office.moment()))
+    office.perform(office.engine.test_alert(kind, key, int(status), period or "", office.moment()), key)
     return done("test alert completed")
 
 

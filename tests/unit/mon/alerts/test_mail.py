@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import email
 import socketserver
-import threading
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
@@ -18,6 +17,7 @@ from bpvs.mon.alerts.calling import AlertFailed
 from bpvs.mon.alerts.telling import local_time
 
 from .conftest import Call
+from .serving import serving
 
 
 class Server(socketserver.ThreadingTCPServer):
@@ -66,12 +66,8 @@ class Conversation(socketserver.StreamRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(Server()) as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
 def read(letter: bytes) -> EmailMessage:
