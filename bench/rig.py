@@ -82,10 +82,14 @@ class Rig:
         """Packets that the director has counted: of all real servers and both directions, and SYNs that it answered."""
         services = sum(len(way.families) for way in WAYS)
         _connections, in_packets, out_packets, *_bytes = map(
-            sum, zip(*self.instance.traffic.sums(1 + services * SERVERS), strict=True)
+            sum, zip(*self.instance.traffic.sums(range(1 + services * SERVERS)), strict=True)
         )
         (answered,) = self.instance.verdicts.sum(_abi.ANSWER_COOKIE)
         return in_packets + out_packets + answered
+
+    def dropped(self) -> int:
+        """Packets that the director has dropped."""
+        return sum(count for (count,) in self.instance.verdicts.sums(range(_abi.DROP_NO_SERVER, _abi.ANSWER_COOKIE)))
 
     def sample(self) -> bytes:
         """One of the frames that the sinks have seen."""
@@ -125,7 +129,7 @@ class Rig:
 
     def _load_own(self) -> None:
         for name in ("bench_generator", "bench_floor"):
-            maps, programs = self._library.load(OBJECTS / f"{name}.bpf.o", {}, {})
+            maps, programs = self._library.load(os.path.join(OBJECTS, f"{name}.bpf.o"), {}, {})
             self._maps |= maps
             self.programs |= programs
 
@@ -188,7 +192,9 @@ def server_address(family: Family, number: int) -> Address:
 
 def objects_missing() -> list[Path]:
     """Compiled benchmark programs that are not there."""
-    return [path for path in (OBJECTS / f"bench_{name}.bpf.o" for name in ("generator", "floor")) if not path.exists()]
+    return [
+        path for path in (Path(OBJECTS, f"bench_{name}.bpf.o") for name in ("generator", "floor")) if not path.exists()
+    ]
 
 
 def _gro_on(interface: str) -> None:

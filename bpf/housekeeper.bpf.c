@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The housekeeper: what happens without a packet. Three kernel timers, started once when the instance is loaded; they run
+ * The housekeeper: what happens without a packet. Two kernel timers, started once when the instance is loaded; they run
  * as long as the map `clocks` is pinned, with no process alive.
  *
  *	expire    walks over all connections about once a second and ends those whose time is over; once a minute
- *	          forgets destinations of lblc and lblcr that are not used
+ *	          forgets destinations of lblc and lblcr that are not used, and replaces the older of the two secrets of
+ *	          SYN cookies
  *	estimate  brings the rates up to date every two seconds, an eighth of the servers at a time
- *	secret    replaces the older of the two secrets of SYN cookies every minute
  */
 #include "bpvs/packet.h"
 #include "bpvs/conn.h"
@@ -21,7 +21,6 @@
 enum clock {
 	CLOCK_EXPIRE,
 	CLOCK_ESTIMATE,
-	CLOCK_SECRET,
 	CLOCK_COUNT,
 };
 
@@ -87,6 +86,7 @@ static int on_expire(void *map, __u32 *key, struct clock_value *clock)
 {
 	(void)map, (void)key;
 	forget_some();
+	cookie_renew();
 	bpf_timer_start(&clock->timer, expire_some(), 0);
 	return 0;
 }
@@ -98,26 +98,14 @@ static int on_estimate(void *map, __u32 *key, struct clock_value *clock)
 	return 0;
 }
 
-static int on_secret(void *map, __u32 *key, struct clock_value *clock)
-{
-	(void)map, (void)key;
-	cookie_renew();
-	bpf_timer_start(&clock->timer, COOKIE_PERIOD, 0);
-	return 0;
-}
-
 /* Run once, by the loader. */
 SEC("tc")
 int start_clocks(struct __sk_buff *ctx)
 {
-	__u32 expire = CLOCK_EXPIRE, estimate = CLOCK_ESTIMATE, secret = CLOCK_SECRET;
+	__u32 expire = CLOCK_EXPIRE, estimate = CLOCK_ESTIMATE;
 	struct clock_value *clock;
 
 	(void)ctx;
-	clock = bpf_map_lookup_elem(&clocks, &secret);
-	if (!clock || bpf_timer_init(&clock->timer, &clocks, CLOCK_MONOTONIC) ||
-	    bpf_timer_set_callback(&clock->timer, on_secret) || bpf_timer_start(&clock->timer, COOKIE_PERIOD, 0))
-		return 1;
 	clock = bpf_map_lookup_elem(&clocks, &expire);
 	if (!clock || bpf_timer_init(&clock->timer, &clocks, CLOCK_MONOTONIC) ||
 	    bpf_timer_set_callback(&clock->timer, on_expire) || bpf_timer_start(&clock->timer, 0, 0))

@@ -47,6 +47,8 @@ static __always_inline enum fate admit(hook_ctx *ctx, struct outer *outer)
 /* Makes the inner packet what it must be behind the tunnel; FATE_NONE, or why it is dropped. */
 static __always_inline enum fate finish(hook_ctx *ctx, const struct outer *outer)
 {
+	if (is_train(ctx, outer))
+		return DROPPED_REFUSED;
 	if (!outer_sum_is_right(ctx, outer))
 		return DROPPED_CHECKSUM;
 	if (!remcsum_finish(ctx, outer))
@@ -69,13 +71,19 @@ static __always_inline int end_tunnel(hook_ctx *ctx, struct outer *outer)
 	return action;
 }
 
+/* Then the VLAN's own interface will see it. VLAN 0 is none: such a tag gives a priority only. */
+static __always_inline bool in_vlan(hook_ctx *ctx)
+{
+	return ctx->vlan_present && ctx->vlan_tci & VLAN_ID;
+}
+
 SEC("tc")
 int realserver_in(hook_ctx *ctx)
 {
 	struct agent_settings *settings = agent_settings_get();
 	struct outer outer = {};
 
-	if (!settings || ctx->vlan_present) /* the VLAN's own interface will see it */
+	if (!settings || in_vlan(ctx))
 		return TC_ACT_UNSPEC;
 	outer_pull(ctx, PULL_FIRST);
 	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
@@ -109,10 +117,13 @@ static __always_inline void listen_no_more(struct bpf_sock_ops *ctx)
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags & ~BPF_SOCK_OPS_PARSE_ALL_HDR_OPT_CB_FLAG);
 }
 
-/* The first data may have passed by unseen: segments that the kernel predicts are not shown to us. */
+/*
+ * The first data may have passed by unseen: segments that the kernel predicts are not shown to us. Once the server has
+ * spoken, the director does not tell any more, and what looks like it is the client's own.
+ */
 static __always_inline bool toa_is_over(struct bpf_sock_ops *ctx)
 {
-	return ctx->bytes_received || toa_learn(ctx) || segment_has_data(ctx);
+	return ctx->bytes_received || ctx->data_segs_out || toa_learn(ctx) || segment_has_data(ctx);
 }
 
 SEC("sockops")

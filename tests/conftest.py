@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 
 import hypothesis
 import pytest
@@ -12,6 +13,11 @@ import pytest
 # A busy machine is no failure: how long an example may take is what pytest's timeout says.
 hypothesis.settings.register_profile("bpvs", deadline=None)
 hypothesis.settings.load_profile("bpvs")
+
+
+# In the background of a script SIGINT is ignored, and programs that the tests interrupt would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

@@ -16,8 +16,9 @@ OBJECT = ROOT / "src/bpvs/kernel/objects/housekeeper.bpf.o"
 OUTPUT = ROOT / "src/bpvs/kernel/_abi.py"
 STRUCTS = (
     *("address", "attachment", "book", "book_key", "cache_key", "cached", "call_id", "conn", "counters"),
-    *("dest", "flow", "flow_key", "mark_rule", "member", "member_key", "plan", "port_range", "rates", "runtime"),
-    *("server", "service", "service_key", "settings", "slot_row", "spread", "station", "template", "tunnel", "vs"),
+    *("dest", "flow", "flow_key", "hop", "lane", "mark_rule", "member", "member_key", "plan", "port_range"),
+    *("rates", "runtime", "server", "service", "service_key", "settings", "slot_row", "spread", "station"),
+    *("template", "tunnel", "vs"),
 )
 INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 

@@ -43,3 +43,52 @@ for _ in range({ROUNDS}):
 def test_commands_that_are_all_the_first_mount_it_once() -> None:
     done = run([*WORLD, sys.executable, "-c", SCRIPT], seconds=60).checked()
     assert done.out.split() == ["1"] * ROUNDS
+
+
+# A folder of symbolic links, which bpffs takes too, removed by a child that dies at its first, second ... step.
+KILLED = """
+import itertools, os, signal
+from bpvs.kernel import bpffs
+
+bpffs.mount()
+folder = f"{bpffs.root()}/test-{os.getpid()}/whole"
+
+def killed_at(call):
+    left = itertools.count(1)
+
+    def fatal(before):
+        def step(*arguments):
+            if next(left) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return before(*arguments)
+        return step
+
+    for name in ("rename", "unlink", "rmdir"):
+        setattr(os, name, fatal(getattr(os, name)))
+
+for call in itertools.count(1):
+    os.makedirs(folder)
+    for name in "abc":
+        os.symlink("/", f"{folder}/{name}")
+    if not os.fork():
+        killed_at(call)
+        bpffs.remove(folder)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    print(status, *os.listdir(folder) if os.path.exists(folder) else "-")
+    if os.path.exists(folder):
+        bpffs.remove(folder)
+    bpffs.forget_unfinished(folder)
+    assert not os.listdir(os.path.dirname(folder))
+    if not status:
+        break
+os.rmdir(os.path.dirname(folder))
+"""
+
+
+def test_a_folder_is_whole_or_not_there_whenever_its_removal_is_killed() -> None:
+    done = run([*WORLD, sys.executable, "-c", KILLED]).checked()
+    whole, *gone, last = done.out.splitlines()
+    assert sorted(whole.split()) == ["-9", "a", "b", "c"]
+    assert set(gone) == {"-9 -"}
+    assert last == "0 -"

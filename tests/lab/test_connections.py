@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -14,12 +13,12 @@ from bpvs.lab import listing
 from bpvs.lab.host import Host
 from bpvs.lab.topology import Routed
 from bpvs.lab.wait import until
+from tests.closing import reset_on_close
 
 pytestmark = pytest.mark.root
 
 SERVICE = "TCP 10.9.0.100:80"
 SERVER = "10.0.1.11:9000"
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger
 SILENCE = 0.6  # seconds; longer than the retransmission of a request whose way is open
 
 
@@ -117,7 +116,7 @@ def test_the_client_ends_the_conversation(talk: Conversation) -> None:
 def test_a_reset_closes(talk: Conversation, side: str) -> None:
     talk.connect()
     one: socket.socket = getattr(talk, side)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    reset_on_close(one)
     one.close()
     talk.await_state("CLOSE", active=0, inactive=1, expires=10)
 
@@ -161,6 +160,20 @@ def test_a_removed_servers_connection_stalls_and_goes_on_when_it_is_added_back(t
     assert talk.carries(b"after")
 
 
+def test_a_client_that_gives_a_removed_server_up_reaches_another_from_the_same_port(talk: Conversation) -> None:
+    talk.connect()
+    port = talk.client.getsockname()[1]
+    director, other = talk.net.director, talk.net.addresses[1]
+    talk.net.servers[1].serve("two", 8080)
+    director.ipvsadm("-a", "-t", "10.9.0.100:80", "-r", f"{other}:8080", "-m").checked()
+    remove_server(director)
+    reset_on_close(talk.client)
+    talk.client.close()  # what it says goes nowhere: to the director the connection still is established
+    assert [row.state for row in connections(director)] == ["ESTABLISHED"]
+    assert ask_from_port(talk.net, port, resets=False) == "two"
+    assert [row.server for row in connections(director)] == [f"{other}:8080"]
+
+
 def test_clearing_keeps_connections_for_the_same_table_restored(talk: Conversation) -> None:
     talk.connect()
     saved = talk.net.director.ipvsadm("-S", "-n").checked().out
@@ -201,7 +214,7 @@ def ask_from_port(net: Routed, port: int, *, resets: bool) -> str:
         while not answer.endswith((b"one\n", b"two\n", b"three\n")):
             answer += client.recv(4096)
         if resets:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            reset_on_close(client)
         else:
             assert client.recv(1) == b""
     ended = "CLOSE" if resets else "TIME_WAIT"

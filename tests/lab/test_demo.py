@@ -136,7 +136,7 @@ def test_a_way_of_forwarding_is_shown_with_its_packets(kind: str) -> None:
     process = start("--type", kind)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert len(out.splitlines()) < 40
+    assert len(out.splitlines()) < 42
     position = 0
     for step in tour(kind).steps:
         position = out.index(f"{step.host}$ {step.command}\n", position) + 1
@@ -144,6 +144,14 @@ def test_a_way_of_forwarding_is_shown_with_its_packets(kind: str) -> None:
     assert tuple(rows) == tour(kind).path
     assert "?" not in out
     assert left_behind(f"{process.pid:x}") == []
+
+
+def test_fullnat_shows_what_the_server_learns_of_the_client() -> None:
+    out, _err = start("--type", "fullnat").communicate(timeout=60)
+    (client,) = set(re.findall(r" director +in .*10\.9\.0\.2:(\d+) \S+ 10\.0\.1\.100:80 +ACK +63\n", out))
+    told = rf"10\.0\.1\.201:\d+ \S+ 10\.0\.2\.11:80 +ACK +\d+\n +\S TOA 10\.9\.0\.2:{client}\n"
+    assert re.search(r" director +out .*" + told, out)
+    assert re.search(r" server1 +in .*" + told, out)
 
 
 def test_tunnels_show_the_outer_and_the_inner_header() -> None:

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bpvs.director import Director
-from bpvs.kernel import _abi
+from bpvs.kernel import _abi, loader
+from bpvs.kernel.instance import PROGRAM_TC, PROGRAM_XDP
 from bpvs.lab.topology import Routed
 from bpvs.model import (
     Address,
@@ -84,6 +88,21 @@ def test_a_failure_to_attach_leaves_nothing_loaded(director: Director) -> None:
         director.up(["nosuch0"])
     assert director.instance() is None
     assert not director.down()
+
+
+@pytest.mark.parametrize("name", [PROGRAM_TC, PROGRAM_XDP])
+def test_a_program_that_cannot_be_loaded_leaves_nothing(
+    director: Director, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of the two that are loaded side by side."""
+    shutil.copytree(loader.OBJECTS, tmp_path, dirs_exist_ok=True)
+    (tmp_path / f"{name}.bpf.o").write_bytes(b"no object")
+    monkeypatch.setattr(loader, "OBJECTS", str(tmp_path))
+    open_before = os.listdir("/proc/self/fd")
+    with pytest.raises(DirectorError, match=rf"^cannot read {name}.bpf.o"):
+        director.up()
+    assert os.listdir("/proc/self/fd") == open_before
+    assert director.instance() is None
 
 
 def test_more_services_than_there_is_room_for(director: Director) -> None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Connections end by the kernel's own timers, with no process of ours alive."""
+"""expire.h: connections end by the kernel's own timers, with no process of ours alive."""
 
 from __future__ import annotations
 
 import socket
-import struct
 import time
 
 import pytest
@@ -14,6 +13,7 @@ from bpvs.lab.host import Host
 from bpvs.lab.shell import run
 from bpvs.lab.topology import Routed
 from bpvs.lab.wait import until
+from tests.closing import reset_on_close
 
 pytestmark = pytest.mark.root
 
@@ -29,7 +29,7 @@ def test_a_closed_connection_disappears_after_its_timeout(net: Routed) -> None:
     net.director.ipvsadm("-A", "-t", "10.9.0.100:80", "-s", "rr").checked()
     net.director.ipvsadm("-a", "-t", "10.9.0.100:80", "-r", "10.0.1.11:8080", "-m").checked()
     with net.client.inside(), socket.create_connection((net.vip, 80), 5) as client:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(client)
     closed = time.monotonic()
     assert inactive(net.director) == 1
     assert run(["ip", "netns", "pids", net.director.name]).checked().out == ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 
 import pytest
@@ -12,11 +13,13 @@ from bpvs.director import Director
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.lab.host import Host
+from bpvs.lab.shell import own_tool
 from bpvs.lab.topology import Routed
 from bpvs.lab.wait import until
 from bpvs.model import Address, Family
 from bpvs.net.links import links
 from bpvs.net.proxies import PROTOCOL
+from tests.lab.test_fullnat import told
 
 pytestmark = pytest.mark.root
 
@@ -165,6 +168,74 @@ def test_neighbours_reach_local_addresses_of_both_families(net: Routed) -> None:
 
 
 @pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_a_removed_local_address_is_answered_for_while_connections_have_it(net: Routed, family: Family) -> None:
+    """Neighbours that forget its station ask again; when the last connection is over, the next command lets it go."""
+    vip, server, local, addresses = (net.vip, "10.0.1.11", LOCAL, "-4")
+    if family is Family.IPV6:
+        vip, server, local, addresses = (f"[{net.vip6}]", "[fd01::11]", LOCAL6, "-6")
+    balance(net, vip, server, local)
+    with net.client.inside():
+        sock = socket.create_connection((vip.strip("[]"), 80), 5)
+    with sock:
+        assert told(sock) == local
+        net.director.ipvsadm("-Q", "-t", f"{vip}:80", "-z", local).checked()
+        assert foreign(net.director) == {local: FULLNAT}
+        net.servers[0].run("ip", addresses, "neighbour", "flush", "dev", "eth0").checked()
+        assert told(sock) == local
+
+    conns = instance(net.director).conns
+
+    def let_go() -> bool:
+        conns.store(0, "seen", 1)  # long ago: it expires
+        net.director.ipvsadm("-Z").checked()
+        return not foreign(net.director)
+
+    until(let_go, "the address to be free", 10)
+    assert local not in {address for _, address in listening(net.director)}
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
+def test_neighbours_that_knew_the_address_elsewhere_are_told(bare: Routed, family: Family) -> None:
+    """It was another director's. Those who had never asked learn nothing; nor does anybody on other links."""
+    vip, server, local = (bare.vip, "10.0.1.11", LOCAL)
+    if family is Family.IPV6:
+        vip, server, local = (f"[{bare.vip6}]", "[fd01::11]", LOCAL6)
+    knowing, _, unknowing = bare.servers
+    place = ("neighbour", "replace", local, "lladdr", "02:00:00:00:00:66", "dev", "eth0", "nud")
+    knowing.run("ip", *place, "reachable").checked()
+    bare.client.run("ip", *place, "reachable").checked()
+    balance(bare, vip, server, local)
+    until(lambda: station_of(knowing, local) == director_mac(bare, "int"), "the server to follow")
+    assert station_of(bare.client, local) == "02:00:00:00:00:66"
+    assert station_of(unknowing, local) == ""
+    knowing.run("ip", *place, "permanent").checked()
+    knowing.run("ip", *place, "reachable").checked()
+    bare.director.ipvsadm("-Z").checked()
+    bare.network.configure(bare.director, "link set int down")
+    add_local(bare, vip, local.replace("77", "78").replace("3456", "3457"))
+    assert station_of(knowing, local) == "02:00:00:00:00:66", "it is told once"
+
+
+def test_without_the_right_to_announce_the_table_changes_all_the_same(bare: Routed) -> None:
+    balance(bare, bare.vip, "10.0.1.11")
+    unable = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
+    done = bare.director.run(*unable, *own_tool("ipvsadm"), "-P", "-t", f"{bare.vip}:80", "-z", LOCAL)
+    assert (done.code, done.err) == (0, "")
+    assert foreign(bare.director) == {LOCAL: FULLNAT}
+
+
+def station_of(host: Host, address: str) -> str:
+    """The MAC address that the host knows, or ""."""
+    found = json.loads(host.run("ip", "-j", "neighbour", "show", address).checked().out)
+    return str(found[0]["lladdr"]) if found else ""
+
+
+def director_mac(net: Routed, name: str) -> str:
+    with net.director.inside():
+        return next(link.mac.hex(":") for link in links() if link.name == name)
+
+
+@pytest.mark.parametrize("family", [Family.IPV4, Family.IPV6])
 def test_a_neighbour_that_makes_sure_of_the_address_it_knows_is_answered(net: Routed, family: Family) -> None:
     """It asks by unicast, and forgets the address when nobody answers."""
     vip, server, local = (net.vip, "10.0.1.11", LOCAL)
@@ -179,3 +250,12 @@ def test_a_neighbour_that_makes_sure_of_the_address_it_knows_is_answered(net: Ro
         return str(found["state"][0])
 
     assert until(lambda: (now := state()) != "PROBE" and now, "the end of the question", 10) == "REACHABLE"
+
+
+def test_pings_of_virtual_addresses_that_the_host_does_not_own(bare: Routed) -> None:
+    """By its link's MTU the client sends the longer ones in 3 and 14 fragments, and puts the answers together."""
+    balance(bare, "10.8.0.100", "10.0.1.11")
+    balance(bare, "[fd08::100]", "[fd01::11]")
+    for virtual in ("10.8.0.100", "fd08::100"):
+        for size in ("56", "3000", "20000"):
+            bare.client.run("ping", "-c", "2", "-i", "0.01", "-W", "5", "-s", size, virtual).checked()

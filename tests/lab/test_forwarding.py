@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.root
 FAMILIES = ("ipv4", "ipv6")
 BESIDE = tuple(kind for kind in KINDS if kind != "nat")  # test_transfers and test_xdp are about NAT
 SIZE = 8 << 20
+SEGMENT, UDP_SEGMENT = 1200, 103  # include/uapi/linux/udp.h
 
 
 @pytest.fixture
@@ -94,6 +96,26 @@ def test_transfers_through_loss(site: Balanced, tmp_path: Path) -> None:
         host.run("nft", "-f", "-", stdin=LOSS).checked()
     assert site.download(2 << 20, tmp_path)
     assert site.upload(2 << 20, tmp_path)
+
+
+@these([("nat", "ipv4"), ("dr", "ipv6"), ("fullnat", "ipv6")])
+def test_datagrams_that_leave_their_sender_merged(site: Balanced) -> None:
+    """As QUIC's: the kernel cuts them as late as it can, here behind the director. test_tunnels has them in tunnels."""
+    site.add("-u")
+    sent = [bytes([number]) * SEGMENT for number in range(8)] + [b"the rest"]
+    with ExitStack() as stack:
+        client = stack.enter_context(datagram_socket(site.net.client, site.family))
+        client.connect((site.vip, 80))
+        here = site.servers[2] if site.kind.option in ("-m", "-b") else site.vip
+        server = stack.enter_context(datagram_socket(site.net.servers[2], site.family, (here, 80)))
+        for one in (client, server):
+            one.setsockopt(socket.SOL_UDP, UDP_SEGMENT, SEGMENT)
+        client.send(b"".join(sent))
+        got = [server.recvfrom(65536) for _ in sent]
+        assert [datagram for datagram, _ in got] == sent
+        if site.kind.option in ("-m", "-b"):
+            server.sendto(b"".join(sent), got[0][1])
+            assert [client.recv(65536) for _ in sent] == sent
 
 
 @these([(kind, *row) for kind in BESIDE for row in (("ipv4", "tc"), ("ipv6", "xdp"))])

@@ -105,14 +105,22 @@ def test_a_bridge_brings_the_packets(family: str) -> None:
 
 
 @families
-def test_servers_behind_different_interfaces(family: str) -> None:
-    """The third server has a second interface, on a LAN with the director alone."""
+def test_servers_behind_different_interfaces_one_of_them_a_bridge(family: str) -> None:
+    """The third server has a second interface, on a LAN with the director's bridge alone."""
     with balanced("dr", family) as site:
         net = site.net
         second = net.network.switch("second")
-        net.network.plug(net.director, "eth1", second, "10.0.3.2/24", "fd03::2/64")
+        net.network.plug(net.director, "eth1", second)
         net.network.plug(net.servers[2], "eth1", second, "10.0.3.13/24", "fd03::13/64")
         net.servers[2].set_sysctl("net.ipv4.conf.eth1.arp_ignore", 1)
+        net.network.configure(
+            net.director,
+            "link add br1 type bridge forward_delay 0 mcast_snooping 0",
+            "link set eth1 master br1",
+            "link set br1 up",
+            "address add 10.0.3.2/24 dev br1",
+            "address add fd03::2/64 dev br1 nodad",
+        )
         net.director.ipvsadm("-A", *site.service(), "-s", "rr").checked()
         for server in (*site.servers[:2], "fd03::13" if site.is_ipv6 else "10.0.3.13"):
             site.server("-a", server, "-g")

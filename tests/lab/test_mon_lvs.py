@@ -61,6 +61,8 @@ def test_a_server_whose_program_ends_is_out_until_it_serves_again(kind: str, tmp
     with balanced(kind, "ipv4") as site:
         site.add()
         watched, host = watch(site, tmp_path), site.net.servers[0]
+        site.net.client.set_sysctl("net.ipv4.ip_local_port_range", "40000 40255")  # each comes round within a second
+        site.net.director.bpvs("sysctl", "-w", "vs.conn_reuse_mode=3").checked()  # or DR's ports keep their servers
         clients = Load(site.net.client, site.vip)
         server = site.servers[0]
         seen = outage(watched, clients, server, kill=lambda: end_web_server(host), revive=lambda: host.serve("one", 80))

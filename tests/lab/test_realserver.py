@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
 from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6, in6_getnsma
-from scapy.layers.l2 import ARP, GRE
+from scapy.layers.l2 import ARP, GRE, Dot1Q
 from scapy.packet import Packet, Raw
 from scapy.utils6 import in6_getnsmac
 
+from bpvs.lab.network import SWITCHES
+from bpvs.lab.offload import set_transmit_checksum
 from bpvs.lab.shell import Result
 from bpvs.lab.wait import until
+from bpvs.net import ethtool
+from bpvs.net.links import links
 from tests.lab.realserver_net import CLIENT, CLIENT6, PEER, PEER6, SERVER, SERVER6, VIP, VIP6, Lan, Wire, lan
 
 pytestmark = pytest.mark.root
@@ -36,10 +40,11 @@ def ready(net: Lan) -> Lan:
     return net
 
 
-def arp_answers(wire: Wire) -> list[str]:
+def arp_answers(wire: Wire, tag: Packet | None = None) -> list[str]:
     """Who answers when the VIP and then the server itself are asked for."""
     for address in (VIP, SERVER):
-        wire.send(ARP(op=1, hwsrc=wire.own, psrc=PEER, pdst=address), BROADCAST)
+        question = ARP(op=1, hwsrc=wire.own, psrc=PEER, pdst=address)
+        wire.send(tag / question if tag else question, BROADCAST)
     found = []
     for frame in wire.frames(SECONDS):
         if ARP in frame and frame[ARP].op == 2:
@@ -56,6 +61,21 @@ def test_arp_for_a_vip_is_answered_without_the_agent_and_not_with_it(net: Lan) -
         net.agent("up", "--vip", VIP, "--dev", "eth0").checked()
         assert arp_answers(wire) == [SERVER]
     assert net.counted() == {"dropped_arp": 1}
+
+
+def test_a_tag_of_priority_alone_makes_no_difference(ready: Lan) -> None:
+    """VLAN 0 is no VLAN: the kernel takes such frames for untagged ones, and so must we. Some networks tag them all."""
+    tag = Dot1Q(vlan=0, prio=3)
+    ready.echo()
+    with ready.wire() as wire:
+        assert arp_answers(wire, tag) == [SERVER]
+        for outer in FAMILIES:
+            for inner in FAMILIES:
+                content = f"{inner} in {outer}".encode()
+                wire.send(tag / tunnelled("gue", outer, inner, content))
+                answers = first(wire, lambda frame: UDP in frame and frame[UDP].sport == 7)
+                assert [bytes(frame[UDP].payload)[: len(content)] for frame in answers] == [content]
+    assert ready.counted() == {"dropped_arp": 1, "ended_gue": 4}
 
 
 def test_linux_does_not_answer_neighbour_solicitations_for_an_address_of_lo(ready: Lan) -> None:
@@ -140,6 +160,36 @@ def test_a_service_answers_what_came_through_a_tunnel(ready: Lan, kind: str) -> 
                     assert [bytes(frame[UDP].payload)[: len(content)] for frame in answers] == [content], (outer, inner)
                     assert answers[0][IP if inner == "ipv4" else IPv6].src == source
     assert ready.counted()[f"ended_{kind}"] == sent
+
+
+@pytest.mark.parametrize("feature", ["rx-udp-gro-forwarding", "rx-gro-list"])
+def test_datagrams_merged_behind_one_header_are_dropped_and_the_feature_warned_of(ready: Lan, feature: str) -> None:
+    """IP in IP comes through all the same: there the kernel merges the inner datagrams."""
+    ready.echo()
+    ready.server.run("sh", "-c", "echo 100000000 > /sys/class/net/eth0/gro_flush_timeout").checked()  # in ns
+    with ready.network.hosts[SWITCHES].inside():
+        for link in links():
+            if link.kind == "veth":
+                set_transmit_checksum(link.name, enabled=False)  # or what comes is not thought worth merging
+    with ready.server.inside():
+        ethtool.switch("eth0", {"rx-gro", feature}.__contains__, on=True)
+    with ready.wire() as wire:
+        sent = {content: tunnelled("ipip", "ipv6", "ipv6", content) for content in (b"one", b"two", b"six")}
+        for packet in sent.values():
+            wire.send(packet)
+        heard: set[bytes] = set()
+        for frame in wire.frames(SECONDS):
+            if UDP in frame and frame[UDP].sport == 7:
+                heard.add(bytes(frame[UDP].payload)[:3])
+            if heard == set(sent):
+                break
+        assert heard == set(sent)
+        assert ready.counted()["ended_ipip"] < len(sent)
+        for content in sent:
+            wire.send(tunnelled("gue", "ipv6", "ipv6", content))
+    until(lambda: ready.counted().get("dropped_refused"), "the merged packet should be dropped")
+    assert ready.counted().get("ended_gue", 0) < len(sent)
+    assert [text for text in ready.status()["warnings"] if text.startswith(f"{feature} is on at eth0")]
 
 
 def test_a_strict_path_filter_is_warned_of(ready: Lan) -> None:

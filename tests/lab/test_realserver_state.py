@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -16,8 +17,10 @@ import pytest
 from bpvs.kernel import bpffs
 from bpvs.lab.network import Network
 from bpvs.lab.shell import own_tool
+from bpvs.lab.wait import until
 from bpvs.net import namespace
 from tests.lab.realserver_net import PEER6, VIP, VIP6, Lan, lan
+from tests.lab.test_instances import exists, programs
 from tests.lab.test_realserver_toa import cgroup_mount
 
 pytestmark = pytest.mark.root
@@ -47,6 +50,8 @@ addresses.add_quietly = fatal(addresses.add_quietly)
 addresses.remove_from_loopback = fatal(addresses.remove_from_loopback)
 for name in ("attach_tc", "detach_tc", "remove_clsact"):
     setattr(Libbpf, name, fatal(getattr(Libbpf, name)))
+for name in ("rename", "unlink"):
+    setattr(os, name, fatal(getattr(os, name)))
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -108,6 +113,16 @@ def test_down_leaves_a_setting_that_somebody_has_changed_since(net: Lan) -> None
     assert net.server.get_sysctl("net.ipv4.conf.eth0.arp_announce") == "1"
 
 
+def test_down_restores_what_the_last_up_found(net: Lan) -> None:
+    net.agent(*UP).checked()
+    net.server.set_sysctl("net.ipv4.conf.eth0.arp_announce", 1)
+    net.agent(*UP).checked()
+    assert net.server.get_sysctl("net.ipv4.conf.eth0.arp_announce") == "2"
+    net.agent(*UP).checked()
+    net.agent("down").checked()
+    assert net.server.get_sysctl("net.ipv4.conf.eth0.arp_announce") == "1"
+
+
 def test_a_setting_for_all_interfaces_suffices(net: Lan) -> None:
     net.server.set_sysctl("net.ipv4.conf.all.arp_announce", 2)
     net.agent(*UP).checked()
@@ -117,13 +132,18 @@ def test_a_setting_for_all_interfaces_suffices(net: Lan) -> None:
 
 def test_up_again_brings_exactly_what_it_asks_for(net: Lan) -> None:
     switch = net.network.switch("second")
-    net.network.plug(net.server, "eth1", switch, "10.2.0.2/24")
+    net.network.plug(net.server, "eth1.5", switch, "10.2.0.2/24")
     net.agent(*UP, "--gue-port", "7000", "--tunnel-from", "10.0.0.0/8", "--tunnel-from", PEER6).checked()
     first = net.status()
     assert set(first["vips"]) == {VIP, VIP6}
-    assert (first["devices"], first["gue_port"]) == (["eth0", "eth1"], 7000)
+    assert (first["devices"], first["gue_port"]) == (["eth0", "eth1.5"], 7000)
     assert set(first["tunnel_from"]) == {"10.0.0.0/8", PEER6}
     assert first["warnings"] == []
+    net.server.set_sysctl("net.ipv4.conf.eth1/5.rp_filter", 1)
+    (warning,) = net.status()["warnings"]
+    ((setting, value),) = re.findall("`sysctl -w (.*)=(.*)`", warning)
+    net.server.set_sysctl(setting, value)
+    assert net.status()["warnings"] == []
     twice = state(net)
     net.agent(*UP, "--gue-port", "7000", "--tunnel-from", "10.0.0.0/8", "--tunnel-from", PEER6).checked()
     again = state(net)
@@ -134,13 +154,36 @@ def test_up_again_brings_exactly_what_it_asks_for(net: Lan) -> None:
     second = net.status()
     assert (second["vips"], second["devices"], second["gue_port"]) == (["192.0.2.81"], ["eth0"], 6080)
     assert second["tunnel_from"] == ["::/0"]
-    assert any("eth1 answers ARP" in warning for warning in second["warnings"])
+    assert any("eth1.5 answers ARP" in warning for warning in second["warnings"])
     shown = net.server.run("ip", "address", "show", "dev", "lo").checked().out
     assert "192.0.2.81/32 scope host" in shown
     assert VIP not in shown
     assert VIP6 not in shown
-    assert "clsact" not in net.server.run("tc", "qdisc", "show", "dev", "eth1").checked().out
-    assert net.server.get_sysctl("net.ipv4.conf.eth1.arp_announce") == "0"
+    assert "clsact" not in net.server.run("tc", "qdisc", "show", "dev", "eth1.5").checked().out
+    assert net.server.get_sysctl("net.ipv4.conf.eth1/5.arp_announce") == "0"
+
+
+def test_up_brings_its_own_programs(net: Lan) -> None:
+    """Those that run may be of an older version of BPVS."""
+    net.agent(*UP).checked()
+    (old,) = programs(net.server)
+    net.agent(*UP).checked()
+    (new,) = programs(net.server)
+    assert new != old
+    until(lambda: not exists(old), "the old program should be gone")
+
+
+def test_an_address_that_came_to_another_interface_is_warned_of(net: Lan) -> None:
+    """As by keepalived when the machine takes over as the director."""
+    net.agent(*UP).checked()
+    net.network.configure(net.server, f"address add {VIP}/32 dev eth0", f"address add {VIP6}/128 dev eth0")
+    warnings = net.status()["warnings"]
+    assert [vip for vip in (VIP, VIP6) for text in warnings if text.startswith(f"{vip} is an address of eth0, too")]
+    assert len(warnings) == 2
+    net.agent("down").checked()
+    shown = net.server.run("ip", "-o", "address", "show", "dev", "eth0").checked().out
+    assert VIP in shown
+    assert VIP6 in shown
 
 
 def test_up_repairs(net: Lan) -> None:
@@ -176,6 +219,11 @@ def test_up_repairs(net: Lan) -> None:
         (("--vip", VIP, "--dev", "lo"), 1, "interface 'lo' cannot be attached to"),
         (("--vip", VIP, "--gue-port", "0"), 2, "'0' is not a port"),
         (("--vip", VIP, "--tunnel-from", "10.0.0.1/8"), 2, "10.0.0.1/8 has bits set behind its first 8"),
+        (
+            tuple(f"--vip=10.77.{n >> 8}.{n & 255}" for n in range(4097)),
+            1,
+            "4097 virtual addresses: there is room for 4096",
+        ),
         (("--vip", VIP, "--toa", "/nowhere"), 1, "/nowhere is not a folder"),
         (("--vip", VIP, "--toa", "/tmp"), 1, "/tmp is not in a cgroup v2 file system"),  # noqa: S108 - any folder
     ],
@@ -241,7 +289,7 @@ def test_whatever_a_killed_down_left_another_one_takes(net: Lan) -> None:
         more = killed(net, call, "down")
         net.agent("down").checked()
         assert state(net) == before, call
-        call += 3
+        call += 4
     assert call > 10
 
 
@@ -252,7 +300,7 @@ def test_a_killed_change_is_finished_by_the_next(net: Lan) -> None:
         assert net.status()["vips"] == [VIP6]
         assert net.status()["warnings"] == []
         assert VIP not in net.server.run("ip", "address", "show", "dev", "lo").out
-        call += 7
+        call += 11
     assert call > 30
 
 

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,13 +32,15 @@ FAST_OPEN_MAGIC = 0xF989  # a port that the kernel takes for another experiment 
 PORT = {socket.AF_INET: 8004, socket.AF_INET6: 8006}
 SECONDS = 10
 
+EAGER = 8005  # here the server speaks first
+
 # Says what accept() gave, and after the first data what getpeername() gives.
 _SERVER = """
 import os, selectors, socket, sys
 with open(sys.argv[1] + "/cgroup.procs", "w") as file:
     file.write(str(os.getpid()))
 chosen = selectors.DefaultSelector()
-for family, port in ((socket.AF_INET, 8004), (socket.AF_INET6, 8006)):
+for family, port in ((socket.AF_INET, 8004), (socket.AF_INET, 8005), (socket.AF_INET6, 8006)):
     one = socket.socket(family, socket.SOCK_STREAM)
     if family == socket.AF_INET6:
         one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -49,10 +52,38 @@ while True:
     for key, _ in chosen.select():
         connection, address = key.fileobj.accept()
         print("accept", address[0], address[1], flush=True)
+        if connection.getsockname()[1] == 8005:
+            connection.send(b"welcome")
         connection.recv(100)
         address = connection.getpeername()
         print("peer", address[0], address[1], flush=True)
         connection.close()
+"""
+
+
+# A process of a cgroup below, which listens by Multipath TCP as Go's programs do where the kernel can. It hands the
+# connection on to a child that leaves for the root cgroup; a thread of that asks.
+_HEIRS = """
+import os, socket, sys, threading
+
+def enter(cgroup):
+    with open(cgroup + "/cgroup.procs", "w") as file:
+        file.write(str(os.getpid()))
+
+enter(sys.argv[1])
+protocol = 262 if os.path.exists("/proc/sys/net/mptcp/enabled") else 0
+one = socket.socket(socket.AF_INET, socket.SOCK_STREAM, protocol)
+one.bind(("", 8004))
+one.listen()
+print("ready", flush=True)
+connection, address = one.accept()
+print("accept", *address, flush=True)
+if not os.fork():
+    enter(sys.argv[2])
+    connection.recv(100)
+    threading.Thread(target=lambda: print("peer", *connection.getpeername(), flush=True)).start()
+else:
+    os.wait()
 """
 
 
@@ -91,25 +122,33 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    cgroup = cgroup_mount() / f"bpvs-{os.getpid():x}-{secrets.token_hex(2)}"
-    cgroup.mkdir()
+def cgroup() -> Iterator[Path]:
+    folder = cgroup_mount() / f"bpvs-{os.getpid():x}-{secrets.token_hex(2)}"
+    folder.mkdir()
+    yield folder
+    folder.rmdir()
+
+
+@contextmanager
+def running(net: Lan, cgroup: Path, script: str, *arguments: str) -> Iterator[Server]:
+    with net.server.inside():
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True, bufsize=1
+        )
     try:
-        with lan() as net:
-            with net.server.inside():
-                process = subprocess.Popen(
-                    [sys.executable, "-c", _SERVER, str(cgroup)], stdout=subprocess.PIPE, text=True, bufsize=1
-                )
-            try:
-                net.server.await_ready(process, "server in the cgroup")
-                yield Server(net, cgroup, process)
-            finally:
-                process.kill()
-                process.wait()
-                assert process.stdout is not None
-                process.stdout.close()
+        net.server.await_ready(process, "server in the cgroup")
+        yield Server(net, cgroup, process)
     finally:
-        cgroup.rmdir()
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def server(cgroup: Path) -> Iterator[Server]:
+    with lan() as net, running(net, cgroup, _SERVER, str(cgroup)) as made:
+        yield made
 
 
 def toa(kind: int, address: str, port: int = USER_PORT) -> tuple[int, bytes]:
@@ -120,8 +159,8 @@ def toa(kind: int, address: str, port: int = USER_PORT) -> tuple[int, bytes]:
 class Conversation:
     """A connection from the director's address to a VIP, segment by segment."""
 
-    def __init__(self, wire: Wire, own: str, listener: socket.AddressFamily, port: int) -> None:
-        self._wire, self._port, self._listener = wire, port, PORT[listener]
+    def __init__(self, wire: Wire, own: str, listener: int, port: int) -> None:
+        self._wire, self._port, self._listener = wire, port, listener
         vip = VIP6 if ":" in own else VIP
         self._head = IPv6(src=own, dst=vip) if ":" in own else IP(src=own, dst=vip)
         self._sequence = 1000
@@ -146,6 +185,13 @@ class Conversation:
         self._expected = self._await("SA")[TCP].seq + 1
         self._send("A", list(options))
 
+    def hear(self) -> None:
+        """The server's first data, acknowledged."""
+        self._expected += len(bytes(self._await("PA")[TCP].payload))
+
+    def confirm(self, *options: tuple[int, bytes]) -> None:
+        self._send("A", list(options))
+
     def data(self, *options: tuple[int, bytes]) -> None:
         self._send("PA", list(options), b"data")
 
@@ -160,7 +206,7 @@ def converse(
     """One connection: its real peer, what accept() and then getpeername() told."""
     port = next(server.ports)
     with server.net.wire() as wire:
-        one = Conversation(wire, own, listener, port)
+        one = Conversation(wire, own, PORT[listener], port)
         one.open(*ack)
         accepted = server.says()
         one.data(*data)
@@ -200,16 +246,50 @@ def test_accept_and_getpeername_tell_the_client(server: Server) -> None:
     assert counted["toa_martian"] == 2
 
 
+def test_processes_of_cgroups_below_and_heirs_of_a_socket_are_told(cgroup: Path) -> None:
+    """Started when the agent is there already."""
+    below = cgroup / "below"
+    below.mkdir()
+    try:
+        with lan() as net:
+            with net.server.inside():
+                arguments = ("up", "--vip", VIP, "--dev", "eth0", "--toa", str(cgroup))
+                subprocess.run([*own_tool("bpvs"), "realserver", *arguments], check=True, stdout=subprocess.DEVNULL)
+            with running(net, cgroup, _HEIRS, str(below), str(cgroup_mount())) as server, net.wire() as wire:
+                one = Conversation(wire, LOCAL, PORT[INET], 30000)
+                one.open(toa(254, USER))
+                assert server.says() == ("accept", USER, USER_PORT)
+                one.data()
+                assert server.says() == ("peer", USER, USER_PORT)
+    finally:
+        below.rmdir()
+
+
 def test_only_the_first_data_counts(server: Server) -> None:
     server.up()
     real, accepted, named = converse(server, INET, LOCAL, [], [])
     assert accepted == named == real
     port = next(server.ports)
     with server.net.wire() as wire:
-        one = Conversation(wire, LOCAL, INET, port)
+        one = Conversation(wire, LOCAL, PORT[INET], port)
         one.open()
         assert server.says() == ("accept", LOCAL, port)
         one.data()
+        one.data(toa(254, USER))
+        assert server.says() == ("peer", LOCAL, port)
+    assert "toa_learnt" not in server.net.counted()
+
+
+def test_nothing_is_believed_once_the_server_has_spoken(server: Server) -> None:
+    """By then a director has told what it has to tell: the option would be the client's own."""
+    server.up()
+    port = next(server.ports)
+    with server.net.wire() as wire:
+        one = Conversation(wire, LOCAL, EAGER, port)
+        one.open()
+        assert server.says() == ("accept", LOCAL, port)
+        one.hear()
+        one.confirm(toa(254, USER))
         one.data(toa(254, USER))
         assert server.says() == ("peer", LOCAL, port)
     assert "toa_learnt" not in server.net.counted()
@@ -231,6 +311,19 @@ def test_a_stranger_is_not_believed(server: Server, prefixes: tuple[str, ...], o
     real, accepted, _ = converse(server, INET6, own, [toa(254, USER6)], [])
     assert accepted == ((USER6, USER_PORT) if is_told else real)
     assert server.net.counted() == {"toa_learnt" if is_told else "toa_untrusted": 1}
+
+
+def test_a_client_stays_known_when_the_agent_is_set_up_again(server: Server) -> None:
+    """By `up` after an update, for one: the programs are new ones then."""
+    server.up()
+    with server.net.wire() as wire:
+        one = Conversation(wire, LOCAL, PORT[INET], next(server.ports))
+        one.open(toa(254, USER))
+        assert server.says() == ("accept", USER, USER_PORT)
+        server.up("--toa-from", "198.51.100.0/24")
+        one.data()
+        assert server.says() == ("peer", USER, USER_PORT)
+    assert server.net.counted() == {"toa_learnt": 1}
 
 
 def test_toa_ends_when_it_is_no_longer_asked_for(server: Server) -> None:

@@ -6,8 +6,6 @@ All cases run at once, each on a service and server port of its own, so that a r
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ import pytest
 
 from bpvs.director import Director
 from bpvs.lab.wait import until
+from tests.closing import reset_on_close
 from tests.lab.balancing import Balanced, balanced
 from tests.lab.guarded import ask, connected, guard, line_of, passed, talk, wire_rules
 from tests.lab.talker import GREETING
@@ -25,7 +24,7 @@ from tests.lab.talker import GREETING
 pytestmark = pytest.mark.root
 
 FIRST_PORT = 7100
-DEAD_PORT = 7090
+DEAD_PORT, CLOSED_PORT = 7090, 7091
 SECONDS = 5.0
 
 
@@ -57,7 +56,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Balanced]:
     with balanced(*request.param) as made:
         ports = [port for port, _, _ in CASES] + [DEAD_PORT]
         talk(made, ports)
-        guard(made, ports)
+        guard(made, [*ports, CLOSED_PORT])
         yield made
 
 
@@ -93,13 +92,23 @@ def test_any_packet_may_get_lost(site: Balanced) -> None:
         assert passed(site) == [1] * len(CASES)
 
 
+def test_a_refusal_may_get_lost(site: Balanced) -> None:
+    """On either side of the director. The client says nothing from which the director could learn that it waits."""
+    lost = "tcp flags & rst == rst numgen inc mod 1000000 == 0 counter drop"
+    ends = (f"ip saddr {site.servers[0]} tcp sport {CLOSED_PORT}", f"ip saddr {site.vip} tcp sport {CLOSED_PORT}")
+    with wire_rules(site, *(f"{end} {lost}" for end in ends)):
+        with pytest.raises(ConnectionResetError), connected(site, CLOSED_PORT, SECONDS) as one:
+            one.recv(1)
+        assert passed(site) == [1, 1]
+
+
 def test_a_dead_server_is_asked_again_at_growing_intervals(site: Balanced) -> None:
     """After one second and two more; then the client gives up here."""
     with site.net.director.inside():
         before = Director().verdicts()["HOLD_SYN"]
     lost = f"ip daddr {site.servers[0]} tcp dport {DEAD_PORT} counter drop"
+    begin = time.monotonic()
     with wire_rules(site, lost), connected(site, DEAD_PORT, 0.1) as one:
-        begin = time.monotonic()
         until(lambda: passed(site) == [2], "a second SYN")
         until(lambda: passed(site) == [3], "a third SYN")
         assert 2.9 < time.monotonic() - begin < 4.5
@@ -124,7 +133,7 @@ def test_what_a_server_still_has_of_an_older_connection_ends() -> None:
             with connected(site, FIRST_PORT) as one:
                 assert line_of(one) == GREETING
                 port = one.getsockname()[1]
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                reset_on_close(one)
             until(lambda: passed(site) == [1], "the reset to get lost behind the director")
             begin = time.monotonic()
             with connected(site, FIRST_PORT, port=port) as one:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -160,3 +161,27 @@ def test_a_lost_acknowledgement_is_made_up_for(net: Balanced, way: Way, is_eager
     with wire_rules(net, lost):
         assert is_known(net, way, is_eager)
         assert passed(net) == [1]
+
+
+@pytest.mark.parametrize("way", [WAYS["IPv4"], WAYS["IPv6"]], ids=["IPv4", "IPv6"])
+def test_data_in_a_syn_waits_for_the_handshake(net: Balanced, way: Way) -> None:
+    """A server that took it (RFC 7413) would have accepted the connection before it could be told the client."""
+    vip, local = ((net.net.vip, net.net.locals[0]), (net.net.vip6, net.net.locals6[0]))[way.is_ipv6]
+    words = ("-t", f"{text(vip)}:{way.port}", "-z", local)
+    net.net.director.ipvsadm("-Q", *words).checked()  # with one address alone a cookie is good the next time
+    for host in (net.net.client, net.net.servers[0]):
+        host.set_sysctl("net.ipv4.tcp_fastopen", 3)
+    try:
+        for _ in range(3):
+            with net.net.client.inside():
+                one = socket.socket(socket.AF_INET6 if way.is_ipv6 else socket.AF_INET)
+            with one:
+                one.sendto(b"client\n", socket.MSG_FASTOPEN, (vip, way.port))
+                one.settimeout(5)
+                own = one.getsockname()
+                assert line_of(one) == GREETING
+                assert line_of(one).decode().strip() == f"{own[0]} {own[1]}"
+    finally:
+        for host in (net.net.client, net.net.servers[0]):
+            host.set_sysctl("net.ipv4.tcp_fastopen", 1)
+        net.net.director.ipvsadm("-P", *words).checked()

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.balancing import Balanced, balanced
+from bpvs.lab.shell import own_tool
+from tests.lab.balancing import balanced
 
 pytestmark = pytest.mark.root
 
@@ -13,16 +14,19 @@ FAMILIES = ("ipv4", "ipv6")
 COULD_NOT_CONNECT = 7
 
 
-def add_one(site: Balanced) -> None:
-    site.net.director.ipvsadm("-A", *site.service(), "-s", "rr").checked()
-    site.server("-a", site.servers[0], "-i")
-    assert site.ask(1) == ["one"]
-
-
+@pytest.mark.parametrize("outside", FAMILIES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_client_hears_at_once_that_the_server_is_out_of_reach(family: str) -> None:
+def test_clients_hear_at_once_that_the_tunnel_has_no_end(family: str, outside: str) -> None:
+    """In their own family, whatever the tunnel's; also one on the director."""
     with balanced("tun", family) as site:
-        add_one(site)
-        site.net.network.configure(site.net.router, f"route add unreachable {site.servers[0]}")
-        refused = site.net.client.curl("-g", "--max-time", "5", site.url())
-        assert (refused.code, "time" in refused.err.lower()) == (COULD_NOT_CONNECT, False)
+        server = site.net.servers[0]
+        site.net.director.ipvsadm("-A", *site.service(), "-s", "rr").checked()
+        site.server("-a", (site.net.addresses6 if outside == "ipv6" else site.net.addresses)[0], "-i")
+        assert site.ask(1) == ["one"]
+        server.run(*own_tool("bpvs"), "realserver", "down").checked()
+        for limit in ("net.ipv4.icmp_ratelimit", "net.ipv6.icmp.ratelimit"):
+            server.set_sysctl(limit, 0)
+        own = site.net.vips.six(2) if site.is_ipv6 else site.net.vips.four(2)
+        for host, options in ((site.net.client, ()), (site.net.director, ("--interface", own))):
+            refused = host.curl("-g", "--max-time", "5", *options, site.url())
+            assert (refused.code, "time" in refused.err.lower()) == (COULD_NOT_CONNECT, False), host.name

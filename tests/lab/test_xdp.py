@@ -14,8 +14,10 @@ import pytest
 
 from bpvs.lab import listing, offload
 from bpvs.lab.topology import Routed
+from bpvs.lab.wait import until
 from bpvs.lab.webserver import blocks, checksum
 from bpvs.net.links import links
+from tests.packets.listing import gateways, seen
 
 pytestmark = pytest.mark.root
 
@@ -111,6 +113,31 @@ def test_each_packet_counts_once(xdp: Routed) -> None:
     assert 4 <= with_xdp.out_packets <= 7
 
 
+@families
+def test_a_client_s_gateway_with_another_card_is_found_again(xdp: Routed, url: str) -> None:
+    """Nobody tells the director. Only the kernel can doubt a station, so from time to time a reply goes through it."""
+    page = ("-g", "--connect-timeout", "1", "-H", "Connection: close", f"{url}/")
+    xdp.client.curl(*page).checked()
+    address, family = ("fd09::2", "ipv6") if "[" in url else ("10.9.0.2", "ipv4")
+    for name, value in (("delay_first_probe_time", 1), ("retrans_time_ms", 100)):
+        xdp.director.set_sysctl(f"net.{family}.neigh.ext.{name}", value)
+    with xdp.director.inside():
+        own = next(link.mac.hex(":") for link in links() if link.name == "ext")
+    router = "fd09::1" if "[" in url else "10.9.0.1"
+    vip = url.removeprefix("http://").strip("[]")
+    xdp.network.configure(
+        xdp.client,
+        "link set eth0 address 02:00:00:00:09:99",
+        *(f"neighbour replace {one} lladdr {own} dev eth0 nud permanent" for one in (router, vip)),
+    )
+    xdp.network.configure(xdp.director, f"neighbour change {address} dev ext nud stale")
+    assert xdp.client.curl(*page).code == 28, "replies still go to the old card"
+    with xdp.director.inside():
+        gateways(seen(40))
+    until(lambda: xdp.client.curl(*page).code == 0, "a reply at the new card", 20)
+    assert packets_past_xdp(xdp, url) < 20
+
+
 def test_modes_can_be_changed_while_connections_go_on(xdp: Routed) -> None:
     for mode, expected in (("tc", []), ("auto", []), ("xdp", ["ext", "int"])):
         xdp.director.bpvs("up", "--mode", mode).checked()
@@ -138,6 +165,22 @@ def test_only_the_named_interfaces_get_programs(bare: Routed) -> None:
         ("lo", ("tc",)),
         ("ext", ("tc", "xdp")),
     }
+
+
+def test_an_interface_without_xdp_that_appears_later_hinders_no_change(xdp: Routed) -> None:
+    """A container's bridge, say. It has TC; `bpvs up`, which was asked for XDP, refuses it in a sentence."""
+    xdp.network.configure(xdp.director, "link add late0 type bridge", "link set late0 up")
+    xdp.director.ipvsadm("-A", "-t", "10.9.0.100:81").checked()
+    told = json.loads(xdp.director.bpvs("status", "--json").checked().out)
+    assert {one["name"]: one["modes"] for one in told["interfaces"]} == {
+        "lo": ["tc"],
+        "ext": ["tc", "xdp"],
+        "int": ["tc", "xdp"],
+        "late0": ["tc"],
+    }
+    refused = xdp.director.bpvs("up", "--mode", "xdp")
+    assert refused.code == 1
+    assert refused.err.startswith("bpvs up: interface late0: native XDP")
 
 
 def test_an_unknown_interface_is_refused_in_a_sentence(bare: Routed) -> None:

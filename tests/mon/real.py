@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,3 +64,19 @@ def _unpacked() -> Path:
     if not (ROOT / "packages").exists():
         pytest.skip("Debian's mon is not in build/mon: run tools/mon_real (it needs the network)")
     return ROOT
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free for TCP and UDP, a moment long: start again if another process has it by then.
+
+    Connections of other tests, open or over, hold thousands of ports of 127.0.0.2 and its like: bind no other address.
+    """
+    while True:
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            stream.bind(("127.0.0.1", 0))
+            port = int(stream.getsockname()[1])
+            try:
+                datagrams.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port

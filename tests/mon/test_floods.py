@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from tests.closing import reset_on_close
 from tests.mon.running import Mon
 
 CONFIG = """
@@ -45,12 +46,14 @@ def commands(mon: Mon, over: threading.Event) -> None:
 
 
 def connections(mon: Mon, over: threading.Event) -> None:
-    """Comes, says half a word and hangs up, again and again."""
+    """Comes, says half a word and hangs up, again and again: one in ten politely, which keeps its port for a minute."""
     while not over.is_set():
         with ExitStack() as crowd:
-            for _ in range(100):
+            for number in range(100):
                 client = socket.create_connection(("127.0.0.1", mon.ports[0]), source_address=("127.0.0.4", 0))
                 crowd.enter_context(client)
+                if number % 10:
+                    reset_on_close(client)
                 with suppress(ConnectionError):
                     client.sendall(b"list st")
 

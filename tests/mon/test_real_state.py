@@ -6,15 +6,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bpvs.lab.wait import until
 from bpvs.model.mon import Key
 from bpvs.text.mon.opstatus import parse_line
 from tests.mon.desk import Desk
-from tests.mon.real import real_program
+from tests.mon.real import free_port, real_program
 
+PATIENCE = 60.0  # seconds; a busy machine takes its time
 CONFIG = """\
+serverbind = 127.0.0.1
+trapbind = 127.0.0.1
+
 hostgroup web w1.example w2.example
 
 watch web
@@ -43,6 +49,32 @@ def ask(port: int, command: str) -> list[str]:
         return []
 
 
+def outcome(process: subprocess.Popen[bytes], port: int) -> str:
+    """What became of its start: "answers", "ended", or "" as long as it is not known."""
+    if process.poll() is not None:
+        return "ended"
+    return "answers" if ask(port, "list state") else ""
+
+
+@contextmanager
+def running(argv: list[str], env: dict[str, str], log: Path) -> Iterator[int]:
+    """The daemon on a port of 127.0.0.1 that was free a moment ago; it answers there."""
+    for _ in range(5):
+        port = free_port()
+        ports = ("-p", str(port), "-t", str(port))
+        with log.open("ab") as file:
+            process = subprocess.Popen([*argv, *ports], env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file)
+        try:
+            began = until(lambda: outcome(process, port), "an answer of the real mon", PATIENCE)  # noqa: B023 - at once
+            if began == "answers":
+                yield port
+                return
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
+    raise AssertionError(log.read_text())
+
+
 def test_the_real_mon_goes_on_from_our_state(tmp_path: Path) -> None:
     mon = real_program("mon")
     (tmp_path / "mon.cf").write_text(CONFIG)
@@ -53,24 +85,10 @@ def test_the_real_mon_goes_on_from_our_state(tmp_path: Path) -> None:
     asyncio.run(desk.save_state(["opstatus", "disabled"]))
     assert "host_failure:w2.example=" in (tmp_path / "opstatus").read_text()
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = {
-        "c": tmp_path / "mon.cf",
-        "A": tmp_path / "auth.cf",
-        "D": tmp_path,
-        "L": tmp_path,
-        "B": tmp_path,
-        "b": tmp_path,
-    }
-    words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
-    process = subprocess.Popen(
-        [*mon.argv, *words, "-S", "-P", "", "-l", "all", "-p", str(port), "-t", str(port)],
-        env=mon.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        lines = until(lambda: ask(port, "list opstatus web"), "an answer of the real mon", 20)
+    words = {"c": "mon.cf", "A": "auth.cf", "D": "", "L": "", "B": "", "b": ""}
+    argv = [*mon.argv, *(word for name, file in words.items() for word in (f"-{name}", str(tmp_path / file)))]
+    with running([*argv, "-S", "-P", "", "-l", "all"], mon.env, tmp_path / "log") as port:
+        lines = ask(port, "list opstatus web")
         status = {fields["service"]: fields for fields in map(parse_line, lines[:-1])}
         http = status["http"]
         ours = desk.engine.states[Key("web", "http")]
@@ -80,6 +98,3 @@ def test_the_real_mon_goes_on_from_our_state(tmp_path: Path) -> None:
         assert http["alerts_sent"] == "1"
         assert status["ping"]["opstatus"] == "7"
         assert "group web: w1.example\n" in ask(port, "list disabled")
-    finally:
-        process.terminate()
-        process.wait(10)

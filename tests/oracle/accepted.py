@@ -114,6 +114,14 @@ ACCEPTED: tuple[Accepted, ...] = (
         "IPVS keeps one route for both, in which the server is not the next hop",
     ),
     Accepted(
+        "port used again without server mode 1 [gm]",
+        r"s3(/dr)? - s1(/dr)? s3(/dr)? - s1(/dr)?|.* 1 +2 +0 *|TCP   900s  ESTABLISHED \S+:4000[14] .*",
+        r"s3(/dr)? s3(/dr)? s1(/dr)? s3(/dr)? s1(/dr)? s1(/dr)?|.* 1 +3 +0 *|TCP    61s  SYN_RECV    \S+:4000[14] .*",
+        "a SYN from the port of a connection whose server was removed is dropped until that connection expires; with "
+        "BPVS it is scheduled anew, unless conn_reuse_mode is 0",
+        "ports of busy clients come round soon, and of DR and TUN such connections last a minute or more",
+    ),
+    Accepted(
         "replies of routes by the director",
         r"s[SPF]A: nothing nothing nothing nothing|TCP   120s  FIN_WAIT .*|.* (12|6) +0 +(480|240) +0",
         r"s[SPF]A: c c c c|TCP +(61s  CLOSE_WAIT|120s  TIME_WAIT) .*|.* (12 +12 +480 +480|6 +6 +240 +240)",
@@ -134,6 +142,13 @@ ACCEPTED: tuple[Accepted, ...] = (
         r"(\d+: s1: ip4 d > s1 \[udp c2:40000 > vip:53)\]; s1: ip4 d > s1 \[udp c2 > vip\]",
         "a packet too big for its tunnel is cut outside; by BPVS inside",
         "each piece then is a whole packet outside, which every end of a tunnel takes",
+    ),
+    Accepted(
+        "outer headers",
+        r"(tos 0x2a df False ttl 64: tos 0x2a df )False( .*)",
+        r"(tos 0x2a df False ttl 64: tos 0x2a df )True( .*)",
+        "outside, DF is what it is inside; with BPVS always set",
+        "so routers tell the path's MTU, and the tunnel's end needs to put nothing together",
     ),
     Accepted(
         "commands daemon",

@@ -153,11 +153,21 @@ class Play:
         return [line for line in lines if f" 10.{self.number}." in line or f"[fd0c:{self.number}:" in line]
 
     def rows(self) -> dict[int, tuple[str, int]]:
-        """State and rounded timeout of each connection of this scenario, by its client's port."""
+        """State and rounded timeout of each connection of this scenario, by its client's port.
+
+        Their timers were started by packets.
+        """
+        late = 0
+
+        def read() -> Answer:
+            nonlocal late
+            late = int(time.monotonic() - self.stage.sent_at)
+            return self.run("-L -n -c")
+
         found = {}
-        for line in self.own_rows(self._whole(lambda: self.run("-L -n -c")).out.splitlines()):
+        for line in self.own_rows(self._whole(read).out.splitlines()):
             _protocol, expires, state, source, *_ = line.split()
-            found[int(source.rpartition(":")[2])] = state, settle.timeout(expires, self.timeouts)
+            found[int(source.rpartition(":")[2])] = state, settle.timeout(expires, self.timeouts, late)
         return found
 
     def sysctl(self, setting: str) -> None:
@@ -200,7 +210,8 @@ class Play:
     def shell(self, line: str, environment: Mapping[str, str], *, shown: bool = True) -> None:
         """A line of shell on the director; its ipvsadm is the side's."""
         search = f"{self.side.commands}:{os.environ['PATH']}" if self.side.commands else os.environ["PATH"]
-        answer = run_program(self.stage.director, ["bash", "-c", line], "", {**environment, "PATH": search})
+        with self.side.alone():
+            answer = run_program(self.stage.director, ["bash", "-c", line], "", {**environment, "PATH": search})
         if shown:
             self.show(f"$ {line}", answer)
 

@@ -43,7 +43,8 @@ def play_toa(cgroup: Path) -> None:
     (cgroup / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
     with lan() as net:
         with net.server.inside():
-            Agent().up(Plan((Address.parse(VIP), Address.parse(VIP6)), ("eth0",), cgroup=str(cgroup)))
+            for _ in range(2):  # the second time with new programs on the maps of the first
+                Agent().up(Plan((Address.parse(VIP), Address.parse(VIP6)), ("eth0",), cgroup=str(cgroup)))
             listeners = {family: _listener(family) for family in PORT}
         try:
             for number, name in enumerate(TOLD):
@@ -68,7 +69,7 @@ def _listener(family: socket.AddressFamily) -> socket.socket:
 def _converse(net: Lan, listeners: dict[socket.AddressFamily, socket.socket], name: str, port: int) -> str:
     family, own, option, told = TOLD[name]
     with net.wire() as wire:
-        one = Conversation(wire, own, family, port)
+        one = Conversation(wire, own, PORT[family], port)
         one.open(option)
         connection, accepted = listeners[family].accept()
     with connection:

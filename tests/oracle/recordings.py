@@ -31,5 +31,14 @@ def save(scenario: str, recording: Recording) -> None:
 
 def load(scenario: str) -> Recording:
     """FileNotFoundError if the scenario was not recorded yet."""
-    first, *lines = file_of(scenario).read_text(errors="surrogateescape").split("\n")[:-1]
+    return _read(file_of(scenario))
+
+
+def numbers() -> dict[str, int]:
+    """Those of all recordings, by name of the file."""
+    return {path.name: _read(path).number for path in FOLDER.glob("*.out")}
+
+
+def _read(path: Path) -> Recording:
+    first, *lines = path.read_text(errors="surrogateescape").split("\n")[:-1]
     return Recording(int(first.removeprefix(_HEAD)), lines)

@@ -19,11 +19,15 @@ def output(text: str) -> list[str]:
     return lines[:-1]
 
 
-def timeout(expires: str, more: Iterable[int]) -> int:
-    """The timeout that a timer `mm:ss` or of seconds was started with: the next longer one that there is."""
+def timeout(expires: str, more: Iterable[int], late: int = 0) -> int:
+    """The timeout that a timer `mm:ss` or of seconds was started with: the next longer one that there is.
+
+    `late`: full seconds that the timer ran at least. A slow machine may take longer to look than a timer takes to
+    fall below another timeout.
+    """
     minutes, _, seconds = expires.rpartition(":")
     left = 60 * int(minutes or 0) + int(seconds)
-    return min((one for one in {*_TIMEOUTS, *more} if one >= left), default=left)
+    return min((one for one in {*_TIMEOUTS, *more} if one >= left + late), default=left)
 
 
 def connections(rows: list[str], more: Iterable[int]) -> list[str]:

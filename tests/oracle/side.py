@@ -7,12 +7,14 @@ in the machine. Everything else is as in the console script.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +96,10 @@ class Side(ABC):
     name: str
     commands = ""  # the folder of its console scripts, if they are not on the PATH
 
+    def alone(self) -> AbstractContextManager[None]:
+        """While no other player changes this side's tables or lists them."""
+        return nullcontext()
+
     @abstractmethod
     def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "", program: str = "ipvsadm") -> Answer:
         """Runs it; `program` is its name as typed."""
@@ -111,12 +117,27 @@ class Side(ABC):
 
 
 class Real(Side):
-    """The kernel's."""
+    """The kernel's, whose lists go by the number of the row in one table of all namespaces.
+
+    If that changes under them, they tell rows twice or leave them out.
+    """
 
     name = "ipvs"
 
+    def __init__(self) -> None:
+        self._lock = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the players live, who inherit it
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        fcntl.lockf(self._lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self._lock, fcntl.LOCK_UN)
+
     def ipvsadm(self, place: str, words: Sequence[str], stdin: str = "", program: str = "ipvsadm") -> Answer:
-        return run_program(place, [program, *words], stdin)
+        with self.alone():
+            return run_program(place, [program, *words], stdin)
 
     def sysctl(self, place: str, name: str, value: str) -> Answer:
         return _asked(place, lambda: sysctl.write(f"net.ipv4.vs.{name}", value))
@@ -125,7 +146,8 @@ class Real(Side):
         return _asked(place, lambda: sysctl.read(f"net.ipv4.vs.{name}"))
 
     def proc(self, place: str, name: str) -> Answer:
-        return _asked(place, lambda: Path(f"/proc/thread-self/net/{name}").read_text())
+        with self.alone():
+            return _asked(place, lambda: Path(f"/proc/thread-self/net/{name}").read_text())
 
 
 def _asked(place: str, question: Callable[[], str | None]) -> Answer:

@@ -67,6 +67,7 @@ class Stage:
         self._is_bpvs = is_bpvs
         self._sockets: dict[str, socket.socket] = {}
         self._echoes = 0
+        self.sent_at = time.monotonic()  # when the director had dealt with the last packets
         self._own: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
@@ -159,6 +160,7 @@ class Stage:
             self._put(one)
             count += 1
         found = self._echo()
+        self.sent_at = time.monotonic()
         # The second round is for what took another turn inside the director.
         return found if len(found) >= count else found + self._echo()
 

@@ -24,6 +24,7 @@ KINDS = {
     "gre with checksum": "-i --tun-type gre --tun-csum",
     "gue": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-nocsum",
     "gue with checksum": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-csum",
+    "gue with remote checksum": f"-i --tun-type gue --tun-port {GUE_PORT} --tun-remcsum",
 }
 LOADING_S = 120.0  # verifying the programs takes long under emulation
 _NOTHING: Mapping[str, Callable[[], None]] = MappingProxyType({})
@@ -84,7 +85,14 @@ def _play(net: Routed, ipvsadm: Callable[..., object], prepare: Mapping[str, Cal
         ipvsadm(command, "-t", f"{net.vip}:{PORT}", "-r", f"{net.addresses[0]}:{PORT}", *options.split())
         command = "-e"
         answer = net.client.curl("-m", "60", f"http://{net.vip}:{PORT}/", seconds=90)
-        print(f"{name}: {answer.out.strip() or answer.err.strip()}, {_upload(net)}", flush=True)
+        told = answer.out.strip() or answer.err.strip()
+        print(f"{name}: {told}, {_upload(net)}, {_refused(net.servers[0])} refused", flush=True)
+
+
+def _refused(server: Host) -> int:
+    """Packets that the server's devices have dropped for what is in them."""
+    lines = server.run("cat", "/proc/net/dev").checked().out.splitlines()[2:]
+    return sum(int(line.partition(":")[2].split()[2]) for line in lines)
 
 
 def _upload(net: Routed) -> str:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from bpvs.kernel import _abi
 from bpvs.model import Address
 from tests.packets.frames import Path
-from tests.packets.listing import loaded
-from tests.packets.rig import Rig
+from tests.packets.rig import Rig, loaded
 
 PORTS = range(_abi.FIRST_PORT, _abi.LAST_PORT + 1)
 _WORD = 64

@@ -43,6 +43,6 @@ def rig(_loaded: Rig) -> Iterator[Rig]:
 
 @pytest.fixture
 def repeats(rig: Rig) -> Iterator[None]:
-    """What the director keeps to send it again ends with the test."""
-    yield
-    rig.empty_siding()
+    """What the director keeps is sent again, until the test ends."""
+    with rig.open_siding():
+        yield

@@ -11,7 +11,7 @@ from typing import Any
 
 from bpvs.kernel import _abi
 from tests.packets.frames import Flow
-from tests.packets.listing import loaded
+from tests.packets.rig import loaded
 
 _MASK = (1 << 64) - 1
 _AGE, _SACK, _DATA = 0x100, 0x80, 0x1FF

@@ -28,6 +28,7 @@ from tests.packets.rig import Action, Hook, Rig, mac
 
 CLIENT, CLIENT6 = "10.1.0.2", "fd01::2"
 LOCAL_MAC = "00:00:00:00:00:00"
+LINK_MTU = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class Flow:
         path = self.path
         left = shape if self.is_local else aged(shape)  # on the way to another host only
         if not self.is_told and "S" in shape.flags:
-            left = with_lower_mss(left, len(self.toa[1]) + 2)
+            left = with_lower_mss(left, len(self.toa[1]) + 2, LINK_MTU - (60 if path.is_ipv6 else 40))
         packet = self.packet(left, path.virtual, path.virtual_port, path.client, self.port)
         macs = (LOCAL_MAC, LOCAL_MAC) if self.is_local else (mac(1, 1), mac(1, 2))
         return frame(*macs, packet, shape)
@@ -179,9 +180,12 @@ def with_option(shape: Shape, option: tuple[int, bytes]) -> Shape:
     return replace(shape, transport={**shape.transport, "options": options})
 
 
-def with_lower_mss(shape: Shape, less: int) -> Shape:
-    """The segment with less in the maximum segment size that it offers, if it does."""
-    options = [(name, value - less if name == "MSS" else value) for name, value in shape.transport.get("options", ())]
+def with_lower_mss(shape: Shape, less: int, most: int = 0xFFFF) -> Shape:
+    """The segment with less in the maximum segment size that it offers, if it does; or with less than `most`."""
+    options = [
+        (name, min(value, most) - less if name == "MSS" else value)
+        for name, value in shape.transport.get("options", ())
+    ]
     return replace(shape, transport={**shape.transport, "options": options})
 
 
@@ -209,8 +213,9 @@ def opened(rig: Rig, hook: Hook, path: Path) -> Flow:
 
 
 def told(rig: Rig, hook: Hook, flow: Flow) -> Flow:
-    """The flow after a segment of the server that shows that it goes on: it knows the client."""
-    rig.run_uncounted(hook, flow.reply(Shape(flags="A")), "back")
+    """The flow after an ACK of the server for the client's first data: it knows the client."""
+    ack = {"ack": 1} if flow.path.protocol is Protocol.TCP else {}
+    rig.run_uncounted(hook, flow.reply(Shape(flags="A", transport=ack)), "back")
     return replace(flow, is_told=True)
 
 

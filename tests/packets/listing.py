@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
+import struct
+import time
+from collections.abc import Callable
+
 from bpvs.director import Director
-from bpvs.kernel import _abi
-from bpvs.kernel.instance import Instance
+from bpvs.kernel import _abi, bpf
 from bpvs.model import Address, Connection, Protocol, ServerStatus
 from tests.packets.frames import Flow, Path
+from tests.packets.rig import loaded
 from tests.property.ipvs_model import ACTIVE
-
-
-def loaded() -> Instance:
-    """The instance of the namespace entered."""
-    instance = Director().instance()
-    assert instance is not None
-    return instance
 
 
 def connection_of(flow: Flow) -> Connection | None:
@@ -69,6 +66,39 @@ def row_of(flow: Flow) -> int:
     used = [row for row, (state, *found) in rows if found == ends and state & _abi.CONN_USED]
     assert len(used) == 1
     return used[0]
+
+
+def doubt(flow: Flow, seconds: int) -> None:
+    """The next hop to the flow's server is stale, and was verified that long ago (nexthop.h: seconds of 2^30 ns)."""
+    instance = loaded()
+    row: int = instance.conns.load(row_of(flow), "dest")
+    lanes = instance.traffic
+    content = bytearray(lanes._words(range(row, row + 1)).tobytes())
+    now = time.monotonic_ns() >> 20
+    for lane in range(0, len(content), _abi.LANE.size):
+        at = lane + _abi.LANE.offset("hop")
+        struct.pack_into("=I", content, at + _abi.HOP.offset("until"), (now - 1000) % 2**32)
+        struct.pack_into("=H", content, at + _abi.HOP.offset("verified"), ((now >> 10) - seconds) % 2**16)
+    bpf.update_array(lanes._fd, range(row, row + 1), bytes(content))
+
+
+def forget_back(flow: Flow) -> None:
+    """The way back to the flow's client has to be asked for again."""
+    at = _abi.CONN.offset("back") + _abi.HOP.offset("until")
+    stale = (time.monotonic_ns() >> 20) - 1000
+    loaded().conns.write(row_of(flow), struct.pack("=I", stale % 2**32), at)
+
+
+def gateways(change: Callable[[int], int]) -> None:
+    """Change what is remembered of stations toward clients: MAC address << 16 | when it was verified (nexthop.h)."""
+    runtime, at = loaded().runtime, _abi.RUNTIME.offset("gateways")
+    known = struct.iter_unpack("=Q", runtime.bytes_at(0, at, _abi.RUNTIME.width("gateways")))
+    runtime.write(0, b"".join(struct.pack("=Q", change(one) if one else 0) for (one,) in known), at)
+
+
+def seen(seconds: int) -> Callable[[int], int]:
+    """All of them were verified that long ago."""
+    return lambda known: known >> 16 << 16 | ((time.monotonic_ns() >> 30) - seconds) % 2**16
 
 
 def put_into(flow: Flow, state: str) -> None:

@@ -16,8 +16,7 @@ from scapy.layers.l2 import Ether
 from bpvs.model import Method, VirtualService
 from tests.packets.cookies import Offer
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, frame, localised
-from tests.packets.listing import loaded
-from tests.packets.rig import Action, Hook, Rig, mac
+from tests.packets.rig import Action, Hook, Rig, loaded, mac
 
 NAT4 = Path(CLIENT, "10.0.0.180", 80, "10.2.0.15", 8080)
 NAT6 = Path(CLIENT6, "fd00::180", 80, "fd02::15", 8080)
@@ -169,7 +168,17 @@ def captured(link: str) -> Iterator[socket.socket]:
 
 def arrived(far: socket.socket, flow: Flow, seconds: float = 5.0) -> bytes:
     """The next frame of the flow to its server."""
-    src, sport, dst, dport = flow.at_server
+    return _next(far, flow.at_server, seconds)
+
+
+def arrived_back(far: socket.socket, flow: Flow, seconds: float = 5.0) -> bytes:
+    """The next frame of the flow to its client."""
+    path = flow.path
+    return _next(far, (path.virtual, path.virtual_port, path.client, flow.port), seconds)
+
+
+def _next(far: socket.socket, ends: tuple[str, int, str, int], seconds: float) -> bytes:
+    src, sport, dst, dport = ends
     while select.select([far], [], [], seconds)[0]:
         content = far.recv(4096)
         packet = Ether(content)
@@ -180,4 +189,4 @@ def arrived(far: socket.socket, flow: Flow, seconds: float = 5.0) -> bytes:
             dport,
         ):
             return content
-    raise TimeoutError(f"nothing arrived of {flow}")
+    raise TimeoutError(f"nothing arrived of {ends}")

@@ -22,11 +22,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bpvs.director import Director
-from bpvs.kernel import bpf
+from bpvs.director import Director, siding
+from bpvs.director.interfaces import HANDLE, PRIORITY
+from bpvs.kernel import _abi, bpf
+from bpvs.kernel.instance import PROGRAM_EGRESS, Instance
+from bpvs.kernel.libbpf import Libbpf
 from bpvs.model import Address, RealServer, ServiceKey, Table, VirtualService
 from bpvs.model.sysctls import SYSCTLS
-from bpvs.net import namespace, siding, sysctl
+from bpvs.net import namespace, sysctl
 from bpvs.net.links import DETOUR_MAC
 
 LINKS = ("front", "back", "narrow", "closed")
@@ -38,6 +41,7 @@ _SK_BUFF = struct.Struct("=8xI24xII132xI12x")  # mark, ingress_ifindex, ifindex,
 _SINCE_SHIFT, _SINCE_MASK = 22, 0x3FF  # hook_tc.h: the mark tells where a packet in the siding came from, and when
 _XDP_MD = struct.Struct("=IIIIII")  # data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex
 _ROOM = 4096  # a test frame is smaller than a page
+_TRUST_S = 5
 
 
 class Hook(Enum):
@@ -75,6 +79,13 @@ class Run:
         return self.action in (Action.TX, Action.REDIRECT)
 
 
+def loaded() -> Instance:
+    """The instance of the namespace entered."""
+    instance = Director().instance()
+    assert instance is not None
+    return instance
+
+
 def mac(link: int, station: int) -> str:
     """The station's address on a link, both counted as in the IP addresses; the director is station 1."""
     return f"02:00:00:00:{link:02d}:{station:02d}"
@@ -85,10 +96,12 @@ class Rig:
 
     def __init__(self, connections: int) -> None:
         self.namespace = f"bpvs-{os.getpid():x}-{secrets.token_hex(2)}-packets"
-        self._programs: dict[Hook, int] = {}
+        self._programs: dict[str, int] = {}
         self._indexes: dict[str, int] = {}
         self._ports = 0
+        self._trusted = time.monotonic()
         self._served: tuple[object, ...] = ()
+        self._takes_back = False
         subprocess.run(["ip", "netns", "add", self.namespace], check=True)
         try:
             self._build(connections)
@@ -111,7 +124,16 @@ class Rig:
     def inside(self) -> Iterator[None]:
         """The calling thread is in the namespace: interfaces and routes of a run are those of the caller."""
         with namespace.inside(self.namespace):
+            self._trust_stations()
             yield
+
+    def _trust_stations(self) -> None:
+        """Forget stations from time to time: after half a minute XDP would have the kernel see to them."""
+        if self._programs and time.monotonic() > self._trusted + _TRUST_S:
+            instance = loaded()
+            instance.traffic.forget(range(1, instance.settings.load(0, "dest_high")))
+            instance.runtime.write(0, bytes(_abi.RUNTIME.width("gateways")), _abi.RUNTIME.offset("gateways"))
+            self._trusted = time.monotonic()
 
     def ip(self, *lines: str) -> None:
         """Run lines as `ip -batch` takes them, in the namespace."""
@@ -125,6 +147,7 @@ class Rig:
         self._served = ()
         with Director().change() as table:
             yield table
+        self._shut_siding()  # a change mends it
 
     def serve(
         self, *servers: tuple[ServiceKey, RealServer], locals_: Sequence[tuple[ServiceKey, Address]] = ()
@@ -152,10 +175,20 @@ class Rig:
         finally:
             Director().set_sysctls({name: SYSCTLS[name].default for name in values})
 
-    def empty_siding(self) -> None:
-        """Throw away what waits in the siding: it would come back in the middle of another test's counts."""
-        self.ip(f"link set {siding.WAIT} down")
-        siding.build()
+    @contextmanager
+    def open_siding(self) -> Iterator[None]:
+        """Take back what waited in the siding; else it would come in the middle of others' counts, and ends there."""
+        self._takes_back = True
+        try:
+            siding.ensure(loaded(), Libbpf(), HANDLE, PRIORITY)
+            yield
+        finally:
+            self._takes_back = False
+            self._shut_siding()
+
+    def _shut_siding(self) -> None:
+        if not self._takes_back:
+            Libbpf().detach_tc(loaded().settings.load(0, "siding_done"), HANDLE, PRIORITY)
 
     def port(self) -> int:
         """A client port, 1024 or above, that was not given out before."""
@@ -171,8 +204,7 @@ class Rig:
 
     def run_held(self, frame: bytes, link: str, waited: int) -> Run:
         """Run TC's program on a frame from a link that was held, for so many ms of 2^20 ns, and leaves the siding."""
-        instance = Director().instance()
-        assert instance is not None
+        instance = loaded()
         done = instance.settings.load(0, "siding_done")
 
         def leave() -> tuple[Action, bytes]:
@@ -184,16 +216,20 @@ class Rig:
 
     def run_finished(self, frame: bytes, link: str, is_rest: bool = False) -> Run:
         """Run TC's program on a frame from a link that leaves the siding at once; `is_rest`: the first is gone."""
-        instance = Director().instance()
-        assert instance is not None
+        instance = loaded()
         wait = instance.settings.load(0, "siding_wait")
         mark = self._indexes[link] | is_rest << _SINCE_SHIFT
         return self._counted(lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(mark, wait, wait, 0)))
 
+    def run_departing(self, frame: bytes, link: str = "front") -> Run:
+        """Run the program of TC egress on a frame that a socket of the director sends by a link, or by `lo`."""
+        return self._counted(
+            lambda: self._run(Hook.TC, frame, _SK_BUFF.pack(0, 0, self._indexes[link], 0), PROGRAM_EGRESS)
+        )
+
     def run_detoured(self, frame: bytes, link: str, mark: int) -> Run:
         """Run TC's program on a frame from a link that the kernel has routed out of the detour by its mark."""
-        instance = Director().instance()
-        assert instance is not None
+        instance = loaded()
         index = instance.settings.load(0, "detour")
         noted = (
             DETOUR_MAC + DETOUR_MAC[:2] + struct.pack("=I", self._indexes[link]) + frame[12:]
@@ -211,8 +247,8 @@ class Rig:
             context = _XDP_MD.pack(0, len(frame), 0, index, 0, 0) if link != "lo" else b""
         return self._run(hook, frame, context)
 
-    def _run(self, hook: Hook, frame: bytes, context: bytes) -> tuple[Action, bytes]:
-        code, out = _test_run(self._programs[hook], frame, context)
+    def _run(self, hook: Hook, frame: bytes, context: bytes, program: str = "") -> tuple[Action, bytes]:
+        code, out = _test_run(self._programs[program or hook.value], frame, context)
         return ACTIONS[hook][code], out
 
     @staticmethod
@@ -239,7 +275,8 @@ class Rig:
             instance = director.load(connections)
             # A program on the link gives it the receive queue that XDP runs ask for.
             director.up(LINKS, "xdp")
-            self._programs = {hook: instance.open(hook.value) for hook in Hook}
+            self._shut_siding()
+            self._programs = {name: instance.open(name) for name in (*(hook.value for hook in Hook), PROGRAM_EGRESS)}
 
     def _configure(self) -> None:
         for family in ("ipv4", "ipv6"):

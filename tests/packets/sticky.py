@@ -12,8 +12,8 @@ from bpvs.lab.wait import until
 from bpvs.model import Address, Connection, Method, Protocol, RealServer, ServerStatus, ServiceKey, VirtualService
 from bpvs.model.server import NO_TUNNEL
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape
-from tests.packets.listing import connection_of, loaded
-from tests.packets.rig import Hook, Rig
+from tests.packets.listing import connection_of
+from tests.packets.rig import Hook, Rig, loaded
 
 SERVERS = (11, 12, 13)
 TIMEOUT = 100

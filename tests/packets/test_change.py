@@ -9,8 +9,7 @@ from bpvs.director import Director
 from bpvs.director.rows import PLAN_AT
 from bpvs.kernel import _abi, bpffs
 from bpvs.model import Address, Protocol, ServiceKey, VirtualService
-from tests.packets.listing import loaded
-from tests.packets.rig import Rig
+from tests.packets.rig import Rig, loaded
 
 pytestmark = pytest.mark.root
 

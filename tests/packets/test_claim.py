@@ -20,6 +20,7 @@ from scapy.packet import Packet, Raw
 
 from bpvs.model import Address, Method, Protocol, RealServer, ServiceKey, VirtualService
 from tests.packets.frames import difference
+from tests.packets.pieces import pieces
 from tests.packets.rig import Action, Hook, Rig, mac
 
 pytestmark = pytest.mark.root
@@ -108,6 +109,35 @@ def test_echo_in_ipv6_is_answered(rig: Rig, target: str) -> None:
     assert (run.action, run.verdicts) == (Action.REDIRECT, {"ANSWER_ECHO": 1})
     answer = IPv6(src=target, dst="fd01::2", hlim=64) / ICMPv6EchoReply(id=1, seq=2, data=b"hello")
     assert not difference(run.frame, bytes(raw(Ether(src=mac(1, 1), dst=mac(1, 2)) / answer)))
+
+
+@pytest.mark.parametrize("is_ipv6", [False, True], ids=["IPv4", "IPv6"])
+def test_echo_in_fragments_is_answered_in_fragments(rig: Rig, is_ipv6: bool) -> None:
+    """Each by itself, once the first has told that it is an echo request."""
+    ident, data = rig.port(), bytes(place % 251 for place in range(3001))
+    if is_ipv6:
+        asked = IPv6(src="fd01::2", dst=VIRTUAL6, hlim=3) / ICMPv6EchoRequest(id=1, seq=2, data=data)
+        answer = IPv6(src=VIRTUAL6, dst="fd01::2", hlim=64) / ICMPv6EchoReply(id=1, seq=2, data=data)
+    else:
+        asked = IP(src="10.1.0.2", dst=VIRTUAL, ttl=3) / ICMP(type=8, id=1, seq=2) / Raw(data)
+        answer = IP(src=VIRTUAL, dst="10.1.0.2", ttl=64) / ICMP(type=0, id=1, seq=2) / Raw(data)
+    arrives = pieces(bytes(raw(Ether(src=mac(1, 2), dst=mac(1, 1)) / asked)), 1400, ident)
+    leaves = pieces(bytes(raw(Ether(src=mac(1, 1), dst=mac(1, 2)) / answer)), 1400, ident)
+    late = rig.run(Hook.TC, arrives[2])
+    assert (late.action, late.verdicts, late.frame) == (Action.PASS, {"PASS_NOT_TRANSPORT": 1}, arrives[2])
+    for number in (0, 2, 1):
+        run = rig.run(Hook.TC, arrives[number])
+        assert (run.action, run.verdicts) == (Action.REDIRECT, {"ANSWER_ECHO": 1})
+        assert not difference(run.frame, leaves[number])
+
+
+def test_fragments_of_other_icmp_are_the_hosts(rig: Rig) -> None:
+    """If those of an answer were answered, two directors would do so for ever."""
+    for kind in (0, 13):
+        asked = IP(src="10.1.0.2", dst=VIRTUAL) / ICMP(type=kind) / Raw(bytes(3000))
+        for frame in pieces(bytes(raw(Ether(src=mac(1, 2), dst=mac(1, 1)) / asked)), 1400, rig.port()):
+            run = rig.run(Hook.TC, frame)
+            assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_NOT_TRANSPORT": 1}, frame)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from bpvs.director import Director
 from bpvs.lab.wait import until
 from bpvs.model import Protocol, VirtualService
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone
-from tests.packets.listing import counts, loaded, put_into, row_of
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import counts, put_into, row_of
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 

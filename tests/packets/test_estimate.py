@@ -15,8 +15,7 @@ from bpvs.director import Director
 from bpvs.lab.wait import until
 from bpvs.model import Address, Counters, Protocol, Rates, RealServer, ServiceKey, VirtualService
 from tests.packets.frames import CLIENT, Flow, Path, Shape
-from tests.packets.listing import loaded
-from tests.packets.rig import Hook, Rig
+from tests.packets.rig import Hook, Rig, loaded
 from tests.packets.ticks import LAST_TURN, hold, tick, turn
 
 pytestmark = pytest.mark.root
@@ -135,6 +134,20 @@ def test_a_service_rises_by_what_its_servers_counted(fresh: Rig, removed: bool) 
             table.delete_server(DNS.key, DNS.row[1].address, DNS.server_port)
     turn(loaded())
     assert shown(DNS)[-2:] == [Rates(12, 12, 0, 1250, 0)] * 2
+
+
+def test_a_service_rises_again_after_it_was_replaced_by_the_same(fresh: Rig) -> None:
+    """In one change, as ipvsadm-restore does it, while there are connections."""
+    serve_in_the_last_turn(fresh, DNS)
+    send(fresh, DNS, 1, 10)
+    with fresh.change() as table:
+        table.delete_service(DNS.key)
+        table.add_service(VirtualService(DNS.key, "rr"))
+        table.add_server(*DNS.row)
+    send(fresh, DNS, BURST, 100 - HEADERS)
+    turn(loaded())
+    assert shown(DNS)[:2] == [Rates(12, 12, 0, 1250, 0)] * 2
+    assert Director().status()[DNS.key].counters == Counters(BURST, BURST, 0, BURST * 100, 0)
 
 
 def test_after_zero_rates_begin_with_what_comes_then(fresh: Rig) -> None:

@@ -10,9 +10,9 @@ from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdr
 
 from bpvs.model import Method, Protocol, Tunnel, TunnelChecksum, TunnelType
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, localised, opened
-from tests.packets.listing import loaded, state_of, traffic
+from tests.packets.listing import state_of, traffic
 from tests.packets.pieces import pieces
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 from tests.packets.tunnels import GUE_PORT, in_tunnel
 
 pytestmark = pytest.mark.root

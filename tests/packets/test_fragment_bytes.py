@@ -7,14 +7,23 @@ from dataclasses import replace
 
 import pytest
 from scapy.layers.inet import ICMP, IPOption_RR
-from scapy.layers.inet6 import ICMPv6TimeExceeded, IPv6ExtHdrHopByHop, PadN
+from scapy.layers.inet6 import (
+    ICMPv6EchoReply,
+    ICMPv6TimeExceeded,
+    IPv6,
+    IPv6ExtHdrDestOpt,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
+    PadN,
+)
+from scapy.packet import Packet
 
 from bpvs.model import Protocol
-from tests.packets.datagrams import FAMILIES, LONG, PATHS, forwards, in_fragments, serve
+from tests.packets.datagrams import FAMILIES, LONG, PATHS, TCP6, forwards, in_fragments, serve, waits
 from tests.packets.errors import answer
-from tests.packets.frames import Path, Shape, difference, opened
+from tests.packets.frames import Path, Shape, difference, frame, opened
 from tests.packets.pieces import cut, identified, piece
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, mac
 from tests.packets.tunnels import SUMMED, paths_of
 
 pytestmark = pytest.mark.root
@@ -62,6 +71,43 @@ def test_options_in_every_fragment(rig: Rig, hook: Hook, path: Path, sent: str) 
     flow = opened(rig, hook, path)
     for arrives, leaves in in_fragments(flow, sent, replace(LONG, ip=options, extensions=before), rig.port()):
         forwards(rig, hook, path, sent, arrives, leaves)
+
+
+# what stands behind the fragment header, in the first fragment alone; each of them names only the first of these
+HIDDEN = {
+    "destination options": IPv6ExtHdrDestOpt(options=[PadN(optdata=bytes(20))]),
+    "both, behind hop-by-hop options": IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting(segleft=0) / IPv6ExtHdrDestOpt(),
+}
+
+
+@HOOKS
+@SENT
+@pytest.mark.parametrize("headers", HIDDEN.values(), ids=HIDDEN)
+@pytest.mark.parametrize("name", [name for name, path in PATHS.items() if path.is_ipv6])
+def test_protocol_that_only_the_first_one_tells(rig: Rig, hook: Hook, name: str, headers: Packet, sent: str) -> None:
+    """RFC 8200, 4.5: extension headers that need no router are divided with the rest."""
+    path = PATHS[name]
+    flow, shape = opened(rig, hook, path), replace(LONG, extensions=headers)
+    first, middle, last = in_fragments(flow, sent, shape, rig.port())
+    link = "front" if sent == "request" else "back"
+    waits(rig, hook, last[0], link)
+    for arrives, leaves in (first, last, middle):
+        forwards(rig, hook, path, sent, arrives, leaves)
+
+
+@HOOKS
+def test_first_one_may_tell_a_protocol_that_is_not_balanced(rig: Rig, hook: Hook) -> None:
+    """Then the others are left to the stack too, also one that waits already."""
+    ident = rig.port()
+    packet = IPv6(src=TCP6.client, dst=TCP6.virtual) / IPv6ExtHdrDestOpt() / ICMPv6EchoReply(data=bytes(2000))
+    first, *later = cut(frame(mac(1, 2), mac(1, 1), packet), 1000, ident=ident)
+    for arrives in later:
+        waits(rig, hook, arrives)
+    for arrives in (first, *later):
+        run = rig.run(hook, arrives)
+        assert (run.action, run.verdicts, run.frame) == (Action.PASS, {"PASS_NOT_TRANSPORT": 1}, arrives)
+    back = rig.run_held(later[0], "front", waited=1)
+    assert (back.action, back.verdicts, back.frame) == (Action.REDIRECT, {}, later[0])
 
 
 @HOOKS

@@ -28,14 +28,14 @@ from tests.packets.datagrams import (
     waits,
 )
 from tests.packets.frames import Flow, Path, Shape, alone, opened
-from tests.packets.listing import loaded, state_of, traffic
+from tests.packets.listing import state_of, traffic
 from tests.packets.pieces import cut
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 
 KEPT_MS = 30_000  # of 2^20 ns
-FRAGMENT = struct.Struct("=HHI")  # ports, until
+FRAGMENT = struct.Struct("=HHI8s")  # ports, until, the rest
 HOOKS = pytest.mark.parametrize("hook", Hook)
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 EVERY_FAMILY = pytest.mark.parametrize("path", FAMILIES.values(), ids=FAMILIES)
@@ -116,11 +116,11 @@ def test_remembered_for_half_a_minute(rig: Rig, hook: Hook, path: Path) -> None:
     with remembered(path, ident) as (fd, key):
         content = bpf.lookup(fd, key, FRAGMENT.size)
         assert content is not None
-        source, destination, until = FRAGMENT.unpack(content)
+        source, destination, until, rest = FRAGMENT.unpack(content)
         assert early - 20 <= until - KEPT_MS <= monotonic_ns() >> 20  # a clock that is coarse may be behind
-        bpf.update(fd, key, FRAGMENT.pack(source, destination, early - 100))
+        bpf.update(fd, key, FRAGMENT.pack(source, destination, early - 100, rest))
         waits(rig, hook, later[0])
-        bpf.update(fd, key, FRAGMENT.pack(source, destination, early + 10_000))
+        bpf.update(fd, key, FRAGMENT.pack(source, destination, early + 10_000, rest))
         forwards(rig, hook, path, "request", *later)
 
 

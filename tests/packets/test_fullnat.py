@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6ExtHdrDestOpt
+from scapy.layers.l2 import Ether
 
-from bpvs.model import Address, Method, Protocol
+from bpvs.model import Address, InvalidLocal, Method, Protocol
 from tests.packets import books
 from tests.packets.errors import LONG, UNREACHABLE, UNREACHABLE6, Error
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference, localised, opened, told
@@ -196,8 +199,7 @@ def test_local_addresses_of_both_families(rig: Rig, hook: Hook, path: Path) -> N
     with rig.change() as table:
         for address in more:
             table.add_local(path.key, Address.parse(address))
-    used = [opened(rig, hook, path).path.local for _ in range(4)]
-    assert used == [path.local, "fd02::205"] * 2
+    take_turns(rig, hook, path, [path.local, "fd02::205"])
 
 
 @HOOKS
@@ -205,11 +207,35 @@ def test_local_addresses_of_both_families(rig: Rig, hook: Hook, path: Path) -> N
 def test_several_local_addresses_take_turns(rig: Rig, hook: Hook, path: Path) -> None:
     path = alone(rig, path)
     ends = "fd02::20{}" if path.is_ipv6 else "10.2.0.20{}"
-    expected = [path.local, ends.format(2), ends.format(3)]
+    addresses = [path.local, ends.format(2), ends.format(3)]
     with rig.change() as table:
-        for address in expected[1:]:
+        for address in addresses[1:]:
             table.add_local(path.key, Address.parse(address))
-    assert [opened(rig, hook, path).path.local for _ in range(6)] == expected * 2
+    take_turns(rig, hook, path, addresses)
+
+
+def take_turns(rig: Rig, hook: Hook, path: Path, addresses: list[str]) -> None:
+    """New connections have these local addresses in that order, whichever comes first."""
+    used = [opened(rig, hook, path).path.local for _ in range(2 * len(addresses))]
+    first = addresses.index(used[0])
+    assert used == (addresses[first:] + addresses[:first]) * 2
+
+
+@HOOKS
+@BOTH
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_every_server_has_the_local_addresses_in_turn(rig: Rig, hook: Hook, path: Path, count: int) -> None:
+    """Whatever the scheduler's turn: each pair bears the same share, and its ports rest equally long."""
+    path = alone(rig, path)
+    servers = [f"fd02::{number}" if path.is_ipv6 else f"10.2.0.{number}" for number in range(11, 11 + count)]
+    rows = [replace(path, server=server).row for server in servers]
+    more = (path.key, Address.parse("fd02::202" if path.is_ipv6 else "10.2.0.202"))
+    rig.serve(*rows, locals_=[*path.locals, more])
+    pairs = Counter[tuple[str, str]]()
+    for _ in range(4 * count):
+        left = Ether(rig.run_uncounted(hook, Flow(path, rig.port()).request(Shape()))[1]).payload
+        pairs[left.src, left.dst] += 1
+    assert pairs == dict.fromkeys(product((path.local, str(more[1])), servers), 2)
 
 
 @HOOKS
@@ -227,6 +253,11 @@ def test_removed_local_address_finishes_its_connections(rig: Rig, hook: Hook, pa
     assert not difference(rig.run(hook, flow.request(shape)).frame, flow.to_server(shape))
     assert not difference(rig.run(hook, flow.reply(shape), "back").frame, flow.to_client(shape))
     assert {opened(rig, hook, path).path.local for _ in range(3)} == {other}
+
+
+def test_a_broadcast_address_is_no_local_address(rig: Rig) -> None:
+    with pytest.raises(InvalidLocal, match="must be unicast"), rig.change() as table:
+        table.add_local(TCP4.key, Address.parse("10.2.0.255"))
 
 
 @HOOKS

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -15,13 +16,14 @@ from scapy.packet import Packet
 
 from bpvs.director import Director
 from bpvs.kernel import _abi
+from bpvs.lab.wait import until
 from tests.packets import proxied
 from tests.packets.cookies import Offer
 from tests.packets.errors import UNREACHABLE, UNREACHABLE6, Error
 from tests.packets.frames import Flow, Path, Shape, difference
-from tests.packets.listing import loaded, row_of, state_of, traffic
-from tests.packets.proxied import CONFIRMED_WINDOW, ISN, LINUX, PATHS, Proxied, arrived, captured
-from tests.packets.rig import Action, Hook, Rig, Run
+from tests.packets.listing import row_of, state_of, traffic
+from tests.packets.proxied import CONFIRMED_WINDOW, ISN, LINUX, PATHS, Proxied, arrived, arrived_back, captured
+from tests.packets.rig import Action, Hook, Rig, Run, loaded
 
 pytestmark = pytest.mark.root
 
@@ -273,13 +275,64 @@ def put_tries(flow: Flow, tries: int) -> None:
     instance.conns.write(row, bytes(content), at)
 
 
+def seconds_left(flow: Flow) -> float:
+    """Until the SYN is repeated, or given up."""
+    again: int
+    (again,) = struct.unpack("=8xI4x", loaded().conns.bytes_at(row_of(flow), _abi.CONN.offset("back"), 16))
+    return (again - (time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20) & 0xFFFFFFFF) * (1 << 20) / 1e9
+
+
+CROSSING = replace(proxied.FULLNAT6, virtual_port=82, server="10.2.0.15", local="10.2.0.211")
+
+
 @pytest.mark.usefixtures("repeats")
-def test_after_five_repetitions_no_more(rig: Rig) -> None:
-    proxied.guard(rig, proxied.NAT4, repeats=True)
-    with captured("back") as far:
-        made = proxied.pending(rig, Hook.TC, proxied.NAT4)
+@pytest.mark.parametrize("path", [*PATHS.values(), CROSSING], ids=[*PATHS, "FullNAT, from IPv6 to IPv4"])
+def test_after_five_repetitions_the_client_is_reset(rig: Rig, path: Path) -> None:
+    proxied.guard(rig, path, repeats=True)
+    with captured("back") as far, captured("front") as near:
+        made = proxied.pending(rig, Hook.TC, path)
         put_tries(made.flow, 4)
         assert not difference(arrived(far, made.flow), made.frame)
+        until(lambda: 15 < seconds_left(made.flow) < 18, "the last wait, which ends before the connection does")
         put_tries(made.flow, 5)
+        assert not difference(arrived_back(near, made.flow), made.telling("RA"))
+        assert state_of(made.flow) == "CLOSE"
         with pytest.raises(TimeoutError):
-            arrived(far, made.flow, seconds=0.5)
+            arrived(far, made.flow, seconds=0.2)
+
+
+@pytest.mark.usefixtures("repeats")
+def test_a_removed_server_s_client_is_reset_at_once(rig: Rig) -> None:
+    """It cannot know that it waits for nobody."""
+    proxied.guard(rig, proxied.NAT4, repeats=True)
+    with captured("front") as near:
+        made = proxied.pending(rig, Hook.TC, proxied.NAT4)
+        with rig.change() as table:
+            table.delete_server(made.path.key, made.path.row[1].address, made.path.server_port)
+        assert not difference(arrived_back(near, made.flow, seconds=0.5), made.telling("RA"))
+
+
+def is_cookie(frame: bytes) -> bool:
+    return bool(Ether(frame)[TCP].flags.S)
+
+
+@pytest.mark.usefixtures("repeats")
+def test_a_refusal_is_told_twice(rig: Rig) -> None:
+    """The second time after 0.8 s: a client that waits for the server's first word hears of nothing else."""
+    proxied.guard(rig, *PATHS.values(), repeats=True)
+    refusal = Shape(flags="RA", transport={"seq": 0, "ack": AFTER, "window": 0})
+    with ExitStack() as stack:
+        refused = [
+            (proxied.pending(rig, Hook.TC, path), stack.enter_context(captured("front"))) for path in PATHS.values()
+        ]
+        for made, _ in refused:
+            run = rig.run(Hook.TC, made.flow.reply(refusal), "back")
+            assert not difference(run.frame, made.telling("RA"))
+        for made, near in refused:
+            again = arrived_back(near, made.flow)
+            while is_cookie(again):  # on a busy machine one may be on its way still
+                again = arrived_back(near, made.flow)
+            assert not difference(again, made.telling("RA"))
+        made, near = refused[0]
+        with pytest.raises(TimeoutError):
+            arrived_back(near, made.flow, seconds=1)

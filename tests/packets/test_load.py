@@ -11,8 +11,8 @@ import pytest
 from bpvs.lab.wait import until
 from bpvs.model import Protocol, VirtualService
 from tests.packets.frames import CLIENT, Flow, Path, Shape
-from tests.packets.listing import counts, loaded, row_of
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import counts, row_of
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 

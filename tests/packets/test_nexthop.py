@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 
 from bpvs.lab.wait import until
-from bpvs.model import Protocol
+from bpvs.model import Method, Protocol
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, difference
+from tests.packets.listing import doubt, forget_back, gateways, seen
 from tests.packets.rig import NARROW_MTU, Action, Hook, Rig, mac
 
 pytestmark = pytest.mark.root
@@ -50,8 +51,13 @@ def _served(rig: Rig) -> None:
     rig.serve(*(path.row for path in PATHS))
 
 
+def macs(src: str, dst: str) -> bytes:
+    """How a frame begins."""
+    return bytes.fromhex((dst + src).replace(":", ""))
+
+
 def with_macs(frame: bytes, src: str, dst: str) -> bytes:
-    return bytes.fromhex((dst + src).replace(":", "")) + frame[12:]
+    return macs(src, dst) + frame[12:]
 
 
 @HOOKS
@@ -225,3 +231,78 @@ def test_mtu_of_the_route(rig: Rig, hook: Hook, path: Path, network: str) -> Non
     assert rig.run(hook, flow.request(filling(path, least))).is_forwarded
     too_big = rig.run(hook, flow.request(filling(path, least + 1)))
     assert too_big.verdicts == {"DROP_TOO_BIG" if hook is Hook.TC else "PASS_TO_TC": 1}
+
+
+SURE, DOUBTFUL = 25, 40  # seconds since the kernel saw to a station
+
+
+@BOTH
+@pytest.mark.usefixtures("_one_cpu")
+def test_xdp_leaves_a_packet_to_tc_where_a_station_was_not_verified_for_long(rig: Rig, path: Path) -> None:
+    """Else a server that has got another network card would be sent to at the old one for as long as packets come."""
+    flow = Flow(alone(rig, path), rig.port())
+    assert rig.run(Hook.XDP, flow.request(Shape())).is_forwarded
+    request = flow.request(Shape(flags="A"))
+    doubt(flow, SURE)
+    assert rig.run(Hook.XDP, request).is_forwarded
+    for _ in range(2):
+        doubt(flow, DOUBTFUL)
+        early = rig.run(Hook.XDP, request)
+        assert (early.action, early.verdicts, early.frame) == (Action.PASS, {"PASS_TO_TC": 1}, request)
+    late = rig.run(Hook.TC, request)
+    assert not difference(late.frame, flow.to_server(Shape(flags="A")))
+    doubt(flow, 0)
+    assert rig.run(Hook.XDP, request).is_forwarded
+
+
+def replied(rig: Rig, path: Path) -> tuple[Flow, bytes]:
+    """A connection whose server has replied, by XDP; the next reply, whose way to the client has to be asked for."""
+    flow = Flow(path, rig.port())
+    assert rig.run(Hook.XDP, flow.request(Shape())).is_forwarded
+    assert rig.run(Hook.XDP, flow.reply(Shape(flags="SA")), "back").is_forwarded
+    forget_back(flow)
+    return flow, flow.reply(Shape(flags="A"))
+
+
+@BOTH
+def test_xdp_leaves_one_reply_to_tc_where_a_client_s_station_was_not_verified_for_long(rig: Rig, path: Path) -> None:
+    """Else a router that was replaced would be sent to at its old card. Its connections share the one packet."""
+    path = alone(rig, path)
+    flow, reply = replied(rig, path)
+    gateways(seen(SURE))
+    assert rig.run(Hook.XDP, reply, "back").is_forwarded
+    (flow, reply), (_, of_another) = replied(rig, path), replied(rig, path)
+    gateways(seen(DOUBTFUL))
+    early = rig.run(Hook.XDP, reply, "back")
+    assert (early.action, early.verdicts, early.frame) == (Action.PASS, {"PASS_TO_TC": 1}, reply)
+    assert rig.run(Hook.XDP, of_another, "back").is_forwarded
+    late = rig.run(Hook.TC, reply, "back")
+    assert not difference(late.frame, flow.to_client(Shape(flags="A")))
+    forget_back(flow)
+    assert rig.run(Hook.XDP, reply, "back").is_forwarded
+
+
+@BOTH
+def test_a_station_that_takes_another_s_place_counts_as_verified(rig: Rig, path: Path) -> None:
+    _, reply = replied(rig, alone(rig, path))
+    gateways(lambda known: seen(DOUBTFUL)(known ^ 1 << 16))
+    assert rig.run(Hook.XDP, reply, "back").is_forwarded
+
+
+@BOTH
+@pytest.mark.parametrize("method", [Method.NAT, Method.ROUTE, Method.TUNNEL])
+@pytest.mark.usefixtures("_one_cpu")
+def test_local_clients_have_stations_verified_too(rig: Rig, path: Path, method: Method) -> None:
+    """A monitor's may be the only packets. The kernel's neighbour code writes the frame's addresses itself."""
+    path = alone(rig, replace(path, method=method, client="fd01::1" if path.is_ipv6 else "10.1.0.1"))
+    flow = Flow(path, rig.port(), is_local=True)
+    rig.run(Hook.TC, flow.request(Shape()), "lo")
+    doubt(flow, SURE)
+    request = flow.request(Shape(flags="A"))
+    assert rig.run(Hook.TC, request, "lo").frame[:12] == macs(mac(path.link, 1), path.server_mac)
+    doubt(flow, DOUBTFUL)
+    run = rig.run(Hook.TC, request, "lo")
+    assert (run.action, run.frame[:12]) == (Action.REDIRECT, bytes(12))
+    assert run.verdicts == ({"HOLD_FINISH": 1} if method is Method.ROUTE else {})
+    again = rig.run(Hook.TC, request, "lo")
+    assert (again.frame[:12], again.verdicts) == (macs(mac(path.link, 1), path.server_mac), {})

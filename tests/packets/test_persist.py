@@ -254,6 +254,19 @@ def test_a_removed_server_loses_its_clients(rig: Rig, hook: Hook, is_ipv6: bool)
 
 
 @HOOKS
+def test_the_port_of_a_connection_to_a_removed_server_is_free_for_another(rig: Rig, hook: Hook) -> None:
+    """conn_reuse_mode spares connections of templates, but the template of a removed server sends nobody there."""
+    service = sticky(rig, hook)
+    flow = service.open(1)
+    with rig.change() as table:
+        table.delete_server(service.key, service.server(11).address, 8080)
+    assert rig.run(hook, flow.request(Shape())).is_forwarded
+    one = connection_of(flow)
+    assert one is not None
+    assert str(one.server) == "10.2.0.12"
+
+
+@HOOKS
 def test_a_server_that_comes_back_before_anybody_asks_has_its_clients_still(rig: Rig, hook: Hook) -> None:
     service = sticky(rig, hook)
     assert [service.ask(client) for client in (1, 2)] == [11, 12]

@@ -13,8 +13,8 @@ from bpvs.lab.wait import until
 from bpvs.model import Address, LocalStatus, Method, Protocol
 from tests.packets import books
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone, localised, opened
-from tests.packets.listing import connection_of, counts, loaded, row_of
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import connection_of, counts, row_of
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 

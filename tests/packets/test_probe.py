@@ -17,8 +17,8 @@ from bpvs.model import Address, Method, NoSuchService, NotBuilt, Protocol, Servi
 from bpvs.model.mark_rule import MarkRule
 from bpvs.model.network import Network
 from tests.packets.frames import Flow, Path, Shape, alone, difference
-from tests.packets.listing import connection_of, loaded, server_status
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import connection_of, server_status
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 

@@ -3,25 +3,28 @@
 
 from __future__ import annotations
 
-import pytest
+import time
 
-from bpvs.net import siding
+import pytest
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+
 from tests.packets import proxied
 from tests.packets.frames import Flow, Path, Shape, difference
-from tests.packets.listing import loaded
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.proxied import captured
+from tests.packets.rig import Action, Hook, Rig, loaded
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("repeats")]
+pytestmark = pytest.mark.root
 
 BOTH = pytest.mark.parametrize("path", [proxied.NAT4, proxied.NAT6], ids=["IPv4", "IPv6"])
-FEW, AGAIN_MS = 64, 800  # synproxy.h
+FEW, AGAIN_MS, TIMES = 64, 800, 3  # synproxy.h
 
 
 @pytest.fixture(autouse=True)
 def _few_syns(rig: Rig) -> None:
-    """Guarded services, a siding from which nothing returns by itself, and no SYN in this second."""
+    """Guarded services, and no SYN in this second."""
     proxied.guard(rig, proxied.NAT4, proxied.NAT6, repeats=True)
-    rig.ip(f"link set {siding.WAIT} down")
     loaded().runtime.store(0, "greetings_since", 0)
 
 
@@ -50,7 +53,36 @@ def test_a_kept_cookie_goes_out_again_after_its_time(rig: Rig, path: Path) -> No
     assert not difference(waits.frame, kept)
     again = rig.run_held(kept, "front", AGAIN_MS + 50)
     assert (again.action, again.verdicts) == (Action.REDIRECT, {"HOLD_COOKIE": 1})
-    assert not difference(again.frame, sent)
+    assert not difference(again.frame, aged(sent))
+
+
+@pytest.mark.usefixtures("repeats")
+def test_a_cookie_goes_out_again_three_times(rig: Rig) -> None:
+    """Each time one hop older, by which its copy in the siding knows how often it was sent."""
+    flows = [Flow(path, rig.port()) for path in (proxied.NAT4, proxied.NAT6)]
+    with captured("front") as one, captured("front") as other:
+        begin = time.monotonic()
+        sent = [rig.run(Hook.TC, flow.request(Shape())).frame for flow in flows]
+        for times in range(1, TIMES + 1):
+            sent = [aged(frame) for frame in sent]
+            got = [proxied.arrived_back(*pair) for pair in zip((one, other), flows, strict=True)]
+            assert [difference(*pair) for pair in zip(got, sent, strict=True)] == ["", ""]
+            due = times * AGAIN_MS / 1000
+            assert 0.9 * due < time.monotonic() - begin < due + 0.7
+        for pair in zip((one, other), flows, strict=True):
+            with pytest.raises(TimeoutError):
+                proxied.arrived_back(*pair, seconds=0.6)
+
+
+def aged(frame: bytes) -> bytes:
+    """The frame with its TTL or hop limit one less."""
+    packet = Ether(frame)
+    if IP in packet:
+        packet[IP].ttl -= 1
+        del packet[IP].chksum
+    else:
+        packet[IPv6].hlim -= 1
+    return bytes(packet)
 
 
 @BOTH

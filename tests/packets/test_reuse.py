@@ -152,10 +152,41 @@ def test_packet_for_a_removed_server_by_expire_nodest_conn(
     """The walk may have ended the connection before the packet comes: what becomes of the packet is the same."""
     flow, other = begun(rig, path)
     remove(rig, flow)
-    assert rig.run(hook, flow.request(shape)).verdicts == {"DROP_SERVER_REMOVED": 1}
-    with rig.sysctls(expire_nodest_conn=1):
+    with rig.sysctls(conn_reuse_mode=0):
+        assert rig.run(hook, flow.request(shape)).verdicts == {"DROP_SERVER_REMOVED": 1}
+    with rig.sysctls(conn_reuse_mode=0, expire_nodest_conn=1):
         assert rig.run(hook, flow.request(shape)).verdicts == verdicts
     assert server_of(flow) == (None if verdicts else other.path.server)
+
+
+@HOOKS
+@pytest.mark.parametrize("mode", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("path", "state"),
+    [
+        (TCP4, "SYN_RECV"),
+        (TCP6, "ESTABLISHED"),
+        (replace(TCP4, method=Method.ROUTE), "SYN_RECV"),
+        (replace(TCP4, method=Method.ROUTE), "FIN_WAIT"),
+        (replace(TCP6, method=Method.TUNNEL), "ESTABLISHED"),
+        (SCTP4, ""),
+    ],
+    ids=lambda value: f"{value.protocol.name}-{value.method.name}" if isinstance(value, Path) else value or "begun",
+)
+@pytest.mark.usefixtures("two")
+def test_who_asks_for_a_connection_is_not_sent_to_a_removed_server(
+    rig: Rig, hook: Hook, path: Path, state: str, mode: int
+) -> None:
+    """IPVS drops it for as long as the old connection lasts."""
+    flow, other = begun(rig, path, state)
+    remove(rig, flow)
+    again = Shape(payload=opening(path).payload)
+    with rig.sysctls(conn_reuse_mode=mode):
+        assert rig.run(hook, flow.request(again)).verdicts == ({} if mode else {"DROP_SERVER_REMOVED": 1})
+    assert server_of(flow) == (other if mode else flow).path.server
+    with rig.change() as table:
+        table.add_server(*flow.path.row)
+    assert sum(counts(flow.path)) == (0 if mode else 1)
 
 
 @pytest.mark.usefixtures("two")

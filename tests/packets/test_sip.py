@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bpvs.model import Protocol, UnknownScheduler
 from tests.packets.frames import Flow, Shape, difference
-from tests.packets.listing import connection_of, loaded, traffic
+from tests.packets.listing import connection_of, traffic
 from tests.packets.pieces import pieces
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 from tests.packets.sticky import Sticky, sticky
 
 pytestmark = pytest.mark.root

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import astuple, dataclass, replace
 from itertools import count
 
@@ -13,8 +12,8 @@ from bpvs.director import Director
 from bpvs.model import Counters, Method, Tunnel, VirtualService
 from tests.packets.errors import LONG, UNREACHABLE, Error
 from tests.packets.frames import CLIENT, Flow, Path, Shape, localised
-from tests.packets.listing import loaded, row_of
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import row_of
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 
@@ -197,10 +196,11 @@ def test_rows_that_serve_others_forget_the_way_but_not_what_they_counted(rig: Ri
     lanes, row = instance.traffic, instance.conns.load(row_of(flow), "dest")
 
     def hops() -> list[int]:
-        found = struct.unpack(f"={lanes._size // 8}Q", lanes._row(row))
-        return [word for at, word in enumerate(found) if at % lanes._stride >= lanes._fields]
+        found = lanes._words(range(row, row + 1))
+        return [word for at, word in enumerate(found) if at % lanes._stride not in lanes._fields]
 
     assert any(hops())
-    lanes.forget([row])
+    among_others = [row + 7, row, row + 1]
+    assert lanes.forget(among_others) == {one: lanes.sum(one) for one in among_others}
     assert not any(hops())
     assert Director().totals().counters == before

@@ -16,8 +16,7 @@ from bpvs.director import Director
 from bpvs.model import Method, Protocol
 from tests.packets.chunks import chunk
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, difference, frame
-from tests.packets.listing import loaded
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 

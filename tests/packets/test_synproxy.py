@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,13 +15,14 @@ from scapy.layers.inet6 import ICMPv6DestUnreach, IPv6ExtHdrDestOpt, IPv6ExtHdrH
 from scapy.layers.l2 import Ether
 
 from bpvs.lab.wait import until
+from bpvs.model import Address, ServiceKey, Table, VirtualService
 from tests.packets import proxied
-from tests.packets.cookies import Offer, is_genuine, renew
+from tests.packets.cookies import Offer, is_genuine, renew, secrets
 from tests.packets.errors import answer
 from tests.packets.frames import Flow, Path, Shape, difference
 from tests.packets.listing import connection_of, counts, put_into, state_of
 from tests.packets.proxied import ISN, PATHS, Proxied
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 
@@ -229,6 +232,25 @@ def test_cookie_holds_for_one_renewal(rig: Rig, hook: Hook, path: Path) -> None:
     refused(rig, hook, second, made[1].ack())
 
 
+def test_the_older_secret_is_renewed_every_minute(rig: Rig) -> None:
+    """By the housekeeper, whose time is moved on. The other secret stays, for cookies that are on their way."""
+    runtime = loaded().runtime
+    seen = set(secrets())
+    for _ in range(3):
+        before, age = secrets(), runtime.load(0, "secret_age")
+        asked = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
+        runtime.store(0, "renew_at", asked & 0xFFFFFFFF)
+        until(lambda: runtime.load(0, "secret_age") == age + 1, "a new secret", 3)  # noqa: B023
+        after, fresh = secrets(), (age + 1) % 2
+        assert after[not fresh] == before[not fresh]
+        assert after[fresh] not in seen
+        seen.add(after[fresh])
+        wait = (runtime.load(0, "renew_at") - asked & 0xFFFFFFFF) * (1 << 20) / 1e9
+        assert 59.9 < wait < 63
+    flow = Flow(proxied.NAT4, rig.port())
+    assert is_genuine(flow, ISN, Offer(), proxied.greeted(rig, Hook.TC, flow, Offer()))
+
+
 @HOOKS
 @BOTH
 def test_resets_are_limited(rig: Rig, hook: Hook, path: Path) -> None:
@@ -294,6 +316,71 @@ def test_without_a_server_there_is_no_cookie(rig: Rig, path: Path) -> None:
     assert not difference(late.frame, answer(arrives, error))
 
 
+def without_weight(table: Table, path: Path) -> None:
+    table.edit_server(path.key, replace(path.row[1], weight=0))
+
+
+def without_way(table: Table, path: Path) -> None:
+    table.delete_server(path.key, path.row[1].address, path.row[1].port)
+    blackhole = Address.parse("fd07::15" if path.is_ipv6 else "10.7.0.15")
+    table.add_server(path.key, replace(path.row[1], address=blackhole))
+
+
+def without_local_address(table: Table, path: Path) -> None:
+    for _, address in path.locals:
+        table.delete_local(path.key, address)
+
+
+# name, what becomes of the service between the cookie and its return, the reason that is counted
+TOO_LATE = (
+    ("no weight left", without_weight, "DROP_NO_SERVER", PATHS),
+    ("no way to the server", without_way, "DROP_NO_ROUTE", PATHS),
+    ("no local address", without_local_address, "DROP_NO_LOCAL_ADDRESS", ["FullNAT, IPv4", "FullNAT, IPv6"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "reason"),
+    [
+        pytest.param(PATHS[which], change, reason, id=f"{name}, {which}")
+        for name, change, reason, paths in TOO_LATE
+        for which in paths
+    ],
+)
+def test_a_proven_client_that_gets_no_server_is_reset(
+    rig: Rig, path: Path, change: Callable[[Table, Path], None], reason: str
+) -> None:
+    """It is connected, and would not believe an ICMP error about a SYN."""
+    flow = Flow(path, rig.port())
+    made = Proxied(flow, Offer(), proxied.greeted(rig, Hook.TC, flow, Offer()), b"")
+    with rig.change() as table:
+        change(table, path)
+    run = rig.run(Hook.TC, flow.request(made.ack()))
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {reason: 1})
+    expected = proxied.own(path, "R", seq=(made.cookie + 1) % 2**32, window=0)
+    assert not difference(run.frame, proxied.to_client(flow, expected))
+
+
+def test_a_proven_client_of_a_marked_service_does_not_bypass_it(rig: Rig) -> None:
+    """What goes past the service (cache_bypass) begins with the client's own SYN, not with one that has a cookie."""
+    path = replace(proxied.NAT4, virtual="10.2.0.16", virtual_port=rig.port())
+    key, mark = ServiceKey.marked(7), 7
+    with rig.sysctls(cache_bypass=1), rig.change() as table:
+        table.clear()
+        table.add_service(VirtualService(key, "rr", synproxy=True))
+        table.add_server(key, path.row[1])
+    flow = Flow(path, rig.port())
+    greeting = rig.run(Hook.TC, flow.request(proxied.offering(Offer())), mark=mark)
+    made = Proxied(flow, Offer(), Ether(greeting.frame)[TCP].seq, b"")
+    with rig.sysctls(cache_bypass=1):
+        with rig.change() as table:
+            table.edit_server(key, replace(path.row[1], weight=0))
+        run = rig.run(Hook.TC, flow.request(made.ack()), mark=mark)
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {"DROP_NO_SERVER": 1})
+    expected = proxied.own(path, "R", seq=(made.cookie + 1) % 2**32, window=0)
+    assert not difference(run.frame, proxied.to_client(flow, expected))
+
+
 @BOTH
 def test_client_on_the_director_is_not_asked(rig: Rig, path: Path) -> None:
     flow = Flow(replace(path, client="fd01::1" if path.is_ipv6 else "10.1.0.1"), rig.port(), is_local=True)
@@ -319,6 +406,17 @@ def test_connection_that_is_over_makes_room(rig: Rig, hook: Hook, path: Path, st
     assert (renewed.action, renewed.verdicts) == (Action.REDIRECT, {})
     assert Ether(renewed.frame)[TCP].flags == "S"
     assert state_of(made.flow) == "SYN_RECV"
+
+
+@BOTH
+def test_so_does_one_whose_server_was_removed(rig: Rig, path: Path) -> None:
+    made = proxied.established(rig, Hook.TC, path)
+    key, server = path.row
+    with rig.change() as table:
+        table.add_server(key, replace(server, address=Address.parse("fd02::12" if path.is_ipv6 else "10.2.0.12")))
+        table.delete_server(key, server.address, server.port)
+    proxied.greeted(rig, Hook.TC, made.flow, Offer(), isn=77)
+    assert connection_of(made.flow) is None
 
 
 @HOOKS

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""toa.h: FullNAT's servers are told the client's address by a TCP option, until they have answered.
+"""toa.h: FullNAT's servers are told the client's address by a TCP option, until they have accepted the connection.
 
-As Alibaba's and DPVS's kernel modules read it: kind 254 with port and IPv4 address, 253 with port and IPv6 address.
+As kernel modules read it: kind 254 with port and IPv4 address, 253 with port and IPv6 address.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
+from time import monotonic_ns
 from typing import Any
 
 import pytest
-from scapy.layers.inet import TCP, IPOption_NOP
-from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
+from scapy.layers.inet import ICMP, TCP, IPOption_NOP
+from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
 from scapy.layers.l2 import Ether
 
 from bpvs.model import Method
 from tests.packets.errors import LONG, UNREACHABLE, UNREACHABLE6, Error
-from tests.packets.frames import CLIENT, CLIENT6, Path, Shape, difference, opened, told
-from tests.packets.listing import traffic
-from tests.packets.rig import NARROW_MTU, Action, Hook, Rig
+from tests.packets.frames import CLIENT, CLIENT6, Path, Shape, alone, difference, opened, told
+from tests.packets.listing import row_of, traffic
+from tests.packets.rig import NARROW_MTU, Action, Hook, Rig, loaded
 
 pytestmark = pytest.mark.root
 
@@ -100,6 +102,20 @@ def test_until_the_server_has_answered(rig: Rig, hook: Hook, path: Path) -> None
         assert not difference(rig.run(hook, flow.request(ack)).frame, flow.to_server(ack))
 
 
+@HOOKS
+@BOTH
+@pytest.mark.parametrize("last", ["RA", "A"], ids=["RST of the server", "ACK of an older connection"])
+def test_a_connection_that_is_reused_tells_again(rig: Rig, hook: Hook, path: Path, last: str) -> None:
+    """Where it keeps its row: conn_reuse_mode 0, or a persistent service. The server's new socket knows nobody."""
+    ack, answer = Shape(flags="A"), Shape(flags="SA", transport=options(*OFFER))
+    with rig.sysctls(conn_reuse_mode=0):
+        flow = opened(rig, hook, path)
+        rig.run_uncounted(hook, flow.reply(Shape(flags=last)), "back")
+        assert not difference(rig.run(hook, flow.request(Shape())).frame, flow.to_server(Shape()))
+        assert not difference(rig.run(hook, flow.reply(answer), "back").frame, flow.to_client(answer))
+        assert not difference(rig.run(hook, flow.request(ack)).frame, flow.to_server(ack))
+
+
 # name, segment that does not tell, though the server does not know
 SILENT = (
     ("SYN", Shape()),
@@ -118,15 +134,81 @@ def test_segments_that_do_not_tell(rig: Rig, hook: Hook, path: Path, shape: Shap
 
 
 @HOOKS
-@BOTH
-def test_no_room_among_the_options(rig: Rig, hook: Hook, path: Path) -> None:
-    """A TCP header ends at 60 bytes: what would go beyond goes without, and the next segment tells."""
+@pytest.mark.parametrize(("path", "own"), [(TCP4, 34), (TCP4, 38), (TCP6, 22), (TCP6, 38)])
+def test_options_that_leave_no_room_give_way(rig: Rig, hook: Hook, path: Path, own: int) -> None:
+    """A TCP header ends at 60 bytes. What a client fills it with hides nobody."""
     flow = opened(rig, hook, path)
-    own = (100, bytes(20 if path.is_ipv6 else 34))
-    shape = Shape(flags="A", transport=options(own), payload=b"full")
-    assert not difference(rig.run(hook, flow.request(shape)).frame, replace(flow, is_told=True).to_server(shape))
-    ack = Shape(flags="A")
-    assert not difference(rig.run(hook, flow.request(ack)).frame, flow.to_server(ack))
+    shape = Shape(flags="A", transport=options((100, bytes(range(own)))), payload=b"full")
+    there = options(flow.toa, *[("NOP", None)] * (own - len(flow.toa[1])))
+    told_instead = replace(flow, is_told=True).to_server(replace(shape, transport=there))
+    assert not difference(rig.run(hook, flow.request(shape)).frame, told_instead)
+
+
+SHORT, LONG_ONES = (254, bytes.fromhex("04d2c0000201")), ((254, bytes(18)), (253, bytes(17) + b"\1"))
+FORGED = (
+    *product((TCP4,), (SHORT, *LONG_ONES), (0, 1, 2)),
+    *product((TCP6,), (SHORT,), (0, 1, 2)),
+    *product((TCP6,), LONG_ONES, (0,)),
+)
+
+
+@HOOKS
+@pytest.mark.parametrize(("path", "forged", "before"), FORGED)
+def test_what_a_client_says_of_itself_is_taken_out(
+    rig: Rig, hook: Hook, path: Path, forged: tuple[int, bytes], before: int
+) -> None:
+    """The server would believe it. In fragments too, where TOA has no room."""
+    flow = opened(rig, hook, path)
+    room = [("NOP", None)] * before
+    shape = Shape(flags="A", transport=options(*room, forged), payload=b"odd")
+    clean = replace(shape, transport=options(*room, *[("NOP", None)] * (len(forged[1]) + 2)))
+    assert not difference(rig.run(hook, flow.request(shape)).frame, flow.to_server(clean))
+    part = {"flags": "MF"}
+    if not path.is_ipv6:
+        shape, clean = replace(shape, ip=part, payload=bytes(8)), replace(clean, ip=part, payload=bytes(8))
+        untold = replace(flow, is_told=True)
+        assert not difference(rig.run(hook, flow.request(shape)).frame, untold.to_server(clean))
+
+
+@HOOKS
+@BOTH
+def test_a_server_that_has_not_accepted_does_not_know(rig: Rig, hook: Hook, path: Path) -> None:
+    """It answers segments that are none of the handshake with ACK or RST. Then the handshake's own ACK comes."""
+    flow, ack = opened(rig, hook, path), Shape(flags="A")
+    rig.run_uncounted(hook, flow.reply(Shape(flags="SA", transport={"ack": 1001})), "back")
+    for early in (Shape(flags="A", transport={"ack": 1001}), Shape(flags="R"), Shape(flags="RA", transport={"ack": 7})):
+        rig.run_uncounted(hook, flow.reply(early), "back")
+        assert not difference(rig.run(hook, flow.request(ack)).frame, flow.to_server(ack))
+
+
+ACCEPTED = (
+    ("ACK for data", Shape(flags="A", transport={"ack": 1002})),
+    ("data", Shape(flags="A", transport={"ack": 1001}, payload=b"welcome")),
+    ("its end", Shape(flags="FA", transport={"ack": 1001})),
+)
+
+
+@HOOKS
+@BOTH
+@pytest.mark.parametrize("shape", [pytest.param(shape, id=name) for name, shape in ACCEPTED])
+def test_a_server_that_has_accepted_knows(rig: Rig, hook: Hook, path: Path, shape: Shape) -> None:
+    flow, ack = opened(rig, hook, path), Shape(flags="A")
+    rig.run_uncounted(hook, flow.reply(Shape(flags="SA", transport={"ack": 1001})), "back")
+    rig.run_uncounted(hook, flow.reply(shape), "back")
+    assert not difference(rig.run(hook, flow.request(ack)).frame, replace(flow, is_told=True).to_server(ack))
+
+
+@HOOKS
+@BOTH
+@pytest.mark.parametrize("cookie", [b"", bytes(range(8)), bytes(range(16))], ids=len)
+def test_fast_open_waits(rig: Rig, hook: Hook, path: Path, cookie: bytes) -> None:
+    """The server would take a SYN's data, and accept, before it could be told. It may hand out cookies."""
+    flow = opened(rig, hook, path)
+    asking = Shape(transport=options(*OFFER, (34, cookie)))
+    assert not difference(rig.run(hook, flow.request(asking)).frame, flow.to_server(asking))
+    shape = replace(asking, payload=b"GET")
+    plain = replace(shape, transport=options(*OFFER, *[("NOP", None)] * (len(cookie) + 2)))
+    assert not difference(rig.run(hook, flow.request(shape)).frame, flow.to_server(plain))
 
 
 @HOOKS
@@ -138,6 +220,29 @@ def test_no_room_on_the_way(rig: Rig, hook: Hook, path: Path) -> None:
     fits, full = (Shape(flags="A", payload=bytes(length)) for length in (most - size, most - size + 1))
     assert not difference(rig.run(hook, flow.request(fits)).frame, flow.to_server(fits))
     assert not difference(rig.run(hook, flow.request(full)).frame, replace(flow, is_told=True).to_server(full))
+
+
+PATH_MTU = 1000
+TOO_BIG, TOO_BIG6 = ICMP(type=3, code=4, nexthopmtu=PATH_MTU), ICMPv6PacketTooBig(mtu=PATH_MTU)
+
+
+@HOOKS
+@BOTH
+def test_no_room_on_a_way_that_a_router_told_of(rig: Rig, hook: Hook, path: Path) -> None:
+    """Its client sends what fits that MTU, and TOA makes it longer: else the router would tell the same for ever."""
+    path = alone(rig, path)
+    flow, other = opened(rig, hook, path), opened(rig, hook, path)
+    most = PATH_MTU - (60 if path.is_ipv6 else 40) - len(flow.toa[1]) - 2
+    fits, full = (Shape(flags="A", payload=bytes(length)) for length in (most, most + 1))
+    untold = replace(other, is_told=True)
+    assert not difference(rig.run(hook, other.request(full)).frame, other.to_server(full))
+    error = Error(TOO_BIG6 if path.is_ipv6 else TOO_BIG, LONG, from_router=True)
+    assert rig.run(hook, error.to_client(flow)[0], "back").is_forwarded
+    assert not difference(rig.run(hook, other.request(full)).frame, untold.to_server(full))
+    assert not difference(rig.run(hook, other.request(fits)).frame, other.to_server(fits))
+    dests = loaded().dests
+    dests.store(loaded().conns.load(row_of(flow), "dest"), "path_mtu_until", ((monotonic_ns() >> 20) - 1000) % 2**32)
+    assert not difference(rig.run(hook, other.request(full)).frame, other.to_server(full))
 
 
 @HOOKS
@@ -155,7 +260,7 @@ def test_long_chains_of_extension_headers_stay_whole(rig: Rig, hook: Hook, lengt
 @BOTH
 @pytest.mark.parametrize("offer", [OFFER, [("NOP", None), *OFFER], [("MSS", 9000)], [("NOP", None)] * 4, []])
 def test_server_s_offer_leaves_room_for_it(rig: Rig, hook: Hook, path: Path, offer: list[Any]) -> None:
-    """Its maximum segment size is lowered, wherever the option lies."""
+    """Its maximum segment size is lowered, wherever the option lies; first to what the client's link takes."""
     flow = opened(rig, hook, path)
     shape = Shape(flags="SA", transport=options(*offer))
     assert not difference(rig.run(hook, flow.reply(shape), "back").frame, flow.to_client(shape))

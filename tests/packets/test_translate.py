@@ -22,14 +22,14 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
 
-from bpvs.model import Method, Protocol
+from bpvs.model import Protocol
+from tests.packets.between import ACK, BETWEEN, LINK_MTU, PATHS, TCP64, answered, behind, in_ipv4, in_ipv6
 from tests.packets.errors import answer
 from tests.packets.frames import (
-    CLIENT,
-    CLIENT6,
     Flow,
     Path,
     Shape,
+    alone,
     difference,
     frame,
     localised,
@@ -38,44 +38,25 @@ from tests.packets.frames import (
     with_option,
 )
 from tests.packets.listing import traffic
-from tests.packets.pieces import pieces
 from tests.packets.proxied import LINUX, Proxied, guard, pending
 from tests.packets.rig import Action, Hook, Rig, mac
+from tests.packets.test_sequence import NOP, SEGMENTS, after_reply, after_request, sacks
 
 pytestmark = pytest.mark.root
 
-TCP64 = Path(CLIENT6, "fd00::193", 80, "10.2.0.13", 8080, method=Method.FULLNAT, local="10.2.0.203")
-PATHS = {"tcp": TCP64, "udp": replace(TCP64, protocol=Protocol.UDP)}
 GUARDED = replace(TCP64, virtual_port=81)
 HOOKS = pytest.mark.parametrize("hook", Hook)
 EVERY_PATH = pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 
-LINK_MTU = 1500
-BETWEEN = 20  # bytes by which an IPv6 header is longer
 TOA_SIZE = 20
 OPTIONS = {"options": [("MSS", 1440), ("SAckOK", b""), ("Timestamp", (1, 2)), ("NOP", None), ("WScale", 7)]}
-ACK = Shape(flags="A")
+BLOCK = Shape(flags="A", transport={"options": [NOP, NOP, sacks(3)]}, payload=b"odd")
 DATA = Shape(flags="PA", payload=b"GET / HTTP/1.0\r\n\r\n")
 
 
 @pytest.fixture(autouse=True)
 def _served(rig: Rig) -> None:
     rig.serve(*(path.row for path in PATHS.values()), locals_=[one for path in PATHS.values() for one in path.locals])
-
-
-def behind(flow: Flow) -> Flow:
-    """The flow between director and server: the same ends in IPv4."""
-    return replace(flow, path=replace(flow.path, client=CLIENT), is_told=True)
-
-
-def in_ipv4(shape: Shape) -> Shape:
-    """The client's packet as the server must get it."""
-    return replace(shape, ip={"tos": shape.ip.get("tc", 0), "flags": "DF", "id": 0})
-
-
-def in_ipv6(shape: Shape) -> Shape:
-    """The server's packet as the client must get it."""
-    return replace(shape, ip={"tc": shape.ip.get("tos", 0)})
 
 
 def requested(rig: Rig, hook: Hook, flow: Flow, shape: Shape) -> None:
@@ -92,12 +73,6 @@ def replied(rig: Rig, hook: Hook, flow: Flow, shape: Shape) -> None:
     if not flow.is_told and "S" in shape.flags:
         shape = with_lower_mss(shape, TOA_SIZE)
     assert not difference(run.frame, replace(flow, is_told=True).to_client(in_ipv6(shape)))
-
-
-def answered(rig: Rig, hook: Hook, flow: Flow) -> Flow:
-    """The flow after a packet of its server's."""
-    rig.run_uncounted(hook, behind(flow).reply(ACK), "back")
-    return replace(flow, is_told=True)
 
 
 # name, header fields of IPv4 and of IPv6, the rest
@@ -233,16 +208,12 @@ def test_what_has_no_counterpart_is_dropped(
     assert (run.action, run.verdicts) == (Action.DROP, {"DROP_UNTRANSLATABLE": 1})
 
 
-@HOOKS
 @EVERY_PATH
-@pytest.mark.parametrize("sent", ["request", "reply"])
-def test_fragments_are_dropped(rig: Rig, hook: Hook, path: Path, sent: str) -> None:
-    flow = answered(rig, hook, opened(rig, hook, path))
-    shape = Shape(flags="A", payload=bytes(2000))
-    whole, link = (flow.request(shape), "front") if sent == "request" else (behind(flow).reply(shape), "back")
-    for part in pieces(whole, 1000, ident=rig.port()):
-        run = rig.run(hook, part, link)
-        assert (run.action, run.verdicts) == (Action.DROP, {"DROP_UNTRANSLATABLE": 1})
+def test_a_client_on_the_director_does_not_get_what_has_no_counterpart_either(rig: Rig, path: Path) -> None:
+    flow = Flow(replace(path, client="fd01::1"), rig.port(), is_local=True)
+    flow = localised(flow, rig.run(Hook.TC, flow.request(Shape()), "lo").frame)
+    run = rig.run(Hook.TC, behind(flow).reply(replace(DATA, ip={"options": [IPOption_NOP()] * 4})), "back")
+    assert (run.action, run.verdicts) == (Action.DROP, {"DROP_UNTRANSLATABLE": 1})
 
 
 def filling(flow: Flow, length: int, **ip: Any) -> Shape:
@@ -277,14 +248,6 @@ def too_big(rig: Rig, hook: Hook, arrives: bytes, link: str, error: Packet) -> N
         return
     assert (run.action, run.verdicts) == (Action.REDIRECT, {"DROP_TOO_BIG": 1})
     assert not difference(run.frame, answer(arrives, error))
-
-
-@EVERY_PATH
-def test_long_reply_that_may_be_cut_is_dropped(rig: Rig, path: Path) -> None:
-    """Nobody cuts IPv6 on its way, and its sender did not ask to be told."""
-    there = behind(opened(rig, Hook.TC, path))
-    run = rig.run(Hook.TC, there.reply(filling(there, LINK_MTU)), "back")
-    assert (run.action, run.verdicts) == (Action.DROP, {"DROP_TOO_BIG": 1})
 
 
 @HOOKS
@@ -392,6 +355,19 @@ def test_error_to_the_client(
 
 
 @HOOKS
+def test_a_router_s_mtu_holds_for_requests_that_tell_the_client(rig: Rig, hook: Hook) -> None:
+    """They get longer than the client knows, and the way is one of IPv4: what would not fit goes without."""
+    path, mtu = alone(rig, TCP64), 1400
+    flow = opened(rig, hook, path)
+    full, fits = (Shape(flags="A", payload=bytes(mtu - 40 - TOA_SIZE + more)) for more in (1, 0))
+    requested(rig, hook, flow, full)
+    arrives, _ = error_to_client(flow, ICMP(type=3, code=4, nexthopmtu=mtu), ICMPv6PacketTooBig(), LEAST)
+    assert rig.run(hook, arrives, "back").is_forwarded
+    requested(rig, hook, replace(flow, is_told=True), full)
+    requested(rig, hook, flow, fits)
+
+
+@HOOKS
 @pytest.mark.parametrize(("path", "came", "leaves", "transport"), error_rows(TO_SERVER))
 def test_error_to_the_server(
     rig: Rig, hook: Hook, path: Path, came: Packet, leaves: Packet | None, transport: int
@@ -420,13 +396,13 @@ def test_embedded_number_behind_synproxy_is_the_server_s_own(rig: Rig, hook: Hoo
 
 
 @HOOKS
-def test_segments_behind_synproxy_are_shifted_and_translated(rig: Rig, hook: Hook) -> None:
+@pytest.mark.parametrize("shape", [pytest.param(shape, id=name) for name, shape in (*SEGMENTS, ("SACK", BLOCK))])
+def test_segments_behind_synproxy_are_shifted_and_translated(rig: Rig, hook: Hook, shape: Shape) -> None:
     guard(rig, GUARDED)
     made, flow = accepted(rig, hook)
-    sent = replace(DATA, transport={"seq": made.server_isn + 1, "ack": (made.isn + 1) % 2**32, "window": 500})
-    run = rig.run(hook, behind(flow).reply(sent), "back")
-    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
-    segment = Ether(run.frame)[TCP]
-    assert segment.seq == (made.server_isn + 1 + made.shift) % 2**32
-    shown = {"seq": segment.seq, "ack": segment.ack, "window": segment.window}
-    assert not difference(run.frame, flow.to_client(replace(in_ipv6(sent), transport=shown)))
+    replied = rig.run(hook, behind(flow).reply(replace(shape, flags="A")), "back")
+    assert (replied.action, replied.verdicts) == (Action.REDIRECT, {})
+    assert not difference(replied.frame, flow.to_client(in_ipv6(after_reply(made, replace(shape, flags="A")))))
+    asked = rig.run(hook, flow.request(shape))
+    assert (asked.action, asked.verdicts) == (Action.REDIRECT, {})
+    assert not difference(asked.frame, behind(flow).to_server(in_ipv4(after_request(made, shape))))

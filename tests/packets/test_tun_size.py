@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""forward/tun.h, sizes: what does not fit with its outer headers is answered with the size that does."""
+"""forward/tun.h and path_mtu.h, sizes: what does not fit with its outer headers is answered with the size that does."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from scapy.layers.inet import ICMP
 from scapy.layers.inet6 import ICMPv6PacketTooBig
 
-from bpvs.model import Protocol
+from bpvs.model import Protocol, TunnelChecksum, TunnelType
 from tests.packets.errors import answer
 from tests.packets.frames import Flow, Path, Shape, difference, opened
-from tests.packets.listing import loaded, row_of
-from tests.packets.rig import NARROW_MTU, Action, Hook, Rig
+from tests.packets.listing import row_of
+from tests.packets.rig import NARROW_MTU, Action, Hook, Rig, loaded
 from tests.packets.test_tun import forwarded
 from tests.packets.tunnels import PLAIN, SUMMED, overhead_of, paths_of
 
@@ -81,7 +81,27 @@ def path_mtu(flow: Flow, mtu: int, until: int) -> Iterator[None]:
     instance.dests.store(dest, "path_mtu", 0)
 
 
-@pytest.mark.parametrize("path", NARROW.values(), ids=NARROW)
+def comes_apart(path: Path) -> bool:
+    """Whether the tunnel takes no merged packet of that protocol."""
+    if path.tunnel.type is TunnelType.GUE:
+        return path.protocol is Protocol.UDP
+    return path.tunnel.type is TunnelType.GRE and path.tunnel.checksum is TunnelChecksum.FULL
+
+
+APART = {name: path for name, path in NARROW.items() if comes_apart(path)}
+WHOLE = {name: path for name, path in NARROW.items() if not comes_apart(path)}
+
+
+@pytest.mark.parametrize("path", APART.values(), ids=APART)
+def test_merged_packet_comes_apart_in_the_siding_first(rig: Rig, path: Path) -> None:
+    """By GRE each segment needs its checksum, which the kernel's devices insist on; the agent cannot part datagrams."""
+    flow = opened(rig, Hook.TC, path)
+    arrives = flow.request(Shape(flags="A", payload=bytes(2500)))
+    run = rig.run(Hook.TC, arrives, gso_size=1000)
+    assert (run.action, run.verdicts, run.frame) == (Action.REDIRECT, {"HOLD_FINISH": 1}, arrives)
+
+
+@pytest.mark.parametrize("path", WHOLE.values(), ids=WHOLE)
 def test_merged_packet_that_the_kernel_cannot_wrap_is_dropped(rig: Rig, path: Path) -> None:
     """It wraps those of TCP and UDP; a test run can only make one of no known kind."""
     flow = opened(rig, Hook.TC, path)

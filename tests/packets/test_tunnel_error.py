@@ -16,10 +16,11 @@ from scapy.layers.inet import ICMP, IP
 from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, ICMPv6ParamProblem, ICMPv6TimeExceeded, IPv6
 from scapy.packet import Packet, Raw
 
-from bpvs.model import Protocol
-from tests.packets.frames import Flow, Path, Shape, difference, frame, opened
-from tests.packets.listing import loaded, row_of
-from tests.packets.rig import Action, Hook, Rig, mac
+from bpvs.model import Method, Protocol
+from bpvs.model.server import NO_TUNNEL
+from tests.packets.frames import Flow, Path, Shape, alone, difference, frame, opened
+from tests.packets.listing import row_of
+from tests.packets.rig import Action, Hook, Rig, loaded, mac
 from tests.packets.tunnels import PLAIN, SUMMED, overhead_of, paths_of
 
 pytestmark = pytest.mark.root
@@ -79,6 +80,17 @@ def about(path: Path, outer: bytes, error: tuple[Packet, Packet], size: int = WH
     return frame(mac(2, 18), mac(2, 1), packet)
 
 
+@EVERY_PATH
+def test_a_client_on_the_director_is_told_by_lo(rig: Rig, path: Path) -> None:
+    path = replace(path, client="fd01::1" if path.is_ipv6 else "10.1.0.1")
+    flow = Flow(path, rig.port(), is_local=True)
+    run = rig.run(Hook.TC, flow.request(replace(SENT, flags="S")), "lo")
+    assert (run.action, run.verdicts) == (Action.REDIRECT, {})
+    outer = run.frame[ETHERNET:]
+    expected = told(flow, outer, UNREACHABLE)
+    tells(rig, about(path, outer, UNREACHABLE), bytes(12) + expected[12:])
+
+
 def too_big(mtu: int) -> tuple[Packet, Packet]:
     return ICMP(type=3, code=4, nexthopmtu=mtu), ICMPv6PacketTooBig(mtu=mtu)
 
@@ -126,6 +138,17 @@ def test_the_client_is_told(rig: Rig, path: Path, error: tuple[Packet, Packet], 
     with remembered(flow) as dest:
         tells(rig, about(path, outer, error), told(flow, outer, leaves))
         assert loaded().dests.load(dest, "path_mtu") == 0
+
+
+@pytest.mark.parametrize("name", [name for name, path in UDP.items() if path.is_ipv6 == (":" in path.server)])
+def test_the_last_tunnel_s_clients_are_told_after_its_server_was_edited(rig: Rig, name: str) -> None:
+    """Their connections go on through the tunnel."""
+    path = alone(rig, UDP[name])
+    flow, outer = sent(rig, path)
+    key, server = path.row
+    with rig.change() as table:
+        table.edit_server(key, replace(server, method=Method.ROUTE, tunnel=NO_TUNNEL))
+    tells(rig, about(path, outer, UNREACHABLE), told(flow, outer, UNREACHABLE))
 
 
 @EVERY_PATH

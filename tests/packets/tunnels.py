@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -29,13 +30,19 @@ SUMMED = {
 OVERHEAD = {"ipip": 20, "gue": 32, "gre": 24, "gue csum": 32, "gue remcsum": 32, "gre csum": 28}  # in IPv4
 
 
-def paths_of(tunnels: dict[str, Tunnel], first: int, server: int = 11, link: int = 2) -> dict[str, Path]:
-    """Each tunnel with TCP and UDP and all four pairs of families; a service on a virtual port of its own each.
+def paths_of(
+    tunnels: dict[str, Tunnel],
+    first: int,
+    server: int = 11,
+    link: int = 2,
+    protocols: Sequence[Protocol] = (Protocol.TCP, Protocol.UDP),
+) -> dict[str, Path]:
+    """Each tunnel with each protocol and all four pairs of families; a service on a virtual port of its own each.
 
     `first`: last part of the services' addresses; `server`, `link`: the real server and its network.
     """
     found = {}
-    cases = product(tunnels.items(), (False, True), (False, True), (Protocol.TCP, Protocol.UDP))
+    cases = product(tunnels.items(), (False, True), (False, True), protocols)
     for number, ((name, tunnel), inside, outside, protocol) in enumerate(cases):
         client, virtual = (CLIENT6, f"fd00::{first}") if inside else (CLIENT, f"10.0.0.{first}")
         address = f"fd0{link}::{server}" if outside else f"10.{link}.0.{server}"
@@ -65,11 +72,13 @@ class Outer:
         return cls(ip.src, ip.id if isinstance(ip, IP) else 0, udp.sport if udp else 0)
 
 
-def in_tunnel(path: Path, arrived: bytes, left: bytes, source: str = "", is_summed: bool = True) -> bytes:
+def in_tunnel(
+    path: Path, arrived: bytes, left: bytes, source: str = "", is_summed: bool = True, is_whole: bool = True
+) -> bytes:
     """The frame that must leave for one that arrived.
 
     From what left, only the ID of a packet that may be fragmented and the source port of GUE are taken. `is_summed`:
-    whether a tunnel with a checksum has one for this packet.
+    whether a tunnel with a checksum has one for this packet; `is_whole`: whether routers must not cut it.
     """
     outside = ":" in path.server
     chosen = replace(Outer.of(left), source=source or _director(path))
@@ -79,12 +88,11 @@ def in_tunnel(path: Path, arrived: bytes, left: bytes, source: str = "", is_summ
     tos = ip.tc if isinstance(ip, IPv6) else ip.tos
     if tos & 3 == ECN_CE:
         tos = tos & ~3 | ECN_ECT0
-    whole = isinstance(ip, IP) and "DF" in ip.flags
     ttl = inner[7] if isinstance(ip, IPv6) else inner[8]
     if outside:
         outer: Packet = IPv6(src=chosen.source, dst=path.server, tc=tos, fl=0, hlim=ttl)
     else:
-        ident, flags = (0, "DF") if whole else (chosen.ident, 0)
+        ident, flags = (0, "DF") if is_whole else (chosen.ident, 0)
         outer = IP(src=chosen.source, dst=path.server, tos=tos, ttl=ttl, id=ident, flags=flags)
     packet = _begun(path, outer, chosen.port, isinstance(ip, IPv6), is_summed) / Raw(inner)
     return frame(mac(path.link, 1), path.server_mac, packet) + arrived[14 + length :]

@@ -11,7 +11,7 @@ from bpvs.kernel import _abi
 from bpvs.kernel.maps import HashMap
 from bpvs.lab.wait import until
 from bpvs.model import Address
-from tests.packets.listing import loaded
+from tests.packets.rig import loaded
 from tests.property.scheduling import Trial
 
 _KEY = _abi.CACHE_KEY.select("destination", "generation")

@@ -9,8 +9,7 @@ from collections import defaultdict
 from bpvs.director.rows import read_rows
 from bpvs.model import FLAG_1, FLAG_2, Address, Family, Method, Protocol, RealServer, ServiceKey, Table, VirtualService
 from tests.packets.frames import Flow, Path, Shape
-from tests.packets.listing import loaded
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.rig import Action, Hook, Rig, loaded
 from tests.property.scheduler_model import Packet, Service
 from tests.property.schedulers import SCHEDULERS
 

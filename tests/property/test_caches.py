@@ -133,6 +133,22 @@ def test_a_set_grows_under_load_and_loses_one_a_day(rig: Rig) -> None:
     assert left == [["1", "3", "4"], ["1", "4"], ["4"], ["4"]]
 
 
+@pytest.mark.parametrize("scheduler", CACHING)
+def test_who_finds_no_server_asks_for_the_destination_all_the_same(rig: Rig, scheduler: str) -> None:
+    trial = trial_of(rig, scheduler, 1, 1)
+    cache = Cache(trial)
+    there = DESTINATIONS[:1]
+    compare(rig, trial, there)
+    trial.load("rs1", 3, 0)
+    compare(rig, trial, there)
+    trial.change(("delete", "rs1", 0), ("delete", "rs2", 0))
+    cache.pass_time(DAY + 100)
+    compare(rig, trial, there, DAY + 100)
+    assert cache.servers() == remembered(trial)
+    cache.minute(age=29)
+    assert cache.destinations() == {*there}
+
+
 def test_what_another_cpu_used_a_moment_ahead_is_not_old(rig: Rig) -> None:
     trial = trial_of(rig, "lblcr", 2, 2)
     cache = Cache(trial)

@@ -13,8 +13,8 @@ from bpvs.kernel import _abi
 from bpvs.model import Method, Protocol
 from tests.packets.chunks import TYPES, chunk, numbered
 from tests.packets.frames import CLIENT, CLIENT6, Flow, Path, Shape, alone
-from tests.packets.listing import connection_of, counts, loaded, row_of, state_of
-from tests.packets.rig import Action, Hook, Rig
+from tests.packets.listing import connection_of, counts, row_of, state_of
+from tests.packets.rig import Action, Hook, Rig, loaded
 from tests.property.sctp_model import STATES, TABLE, TIMEOUTS, Association
 
 pytestmark = pytest.mark.root

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 enum limits {
-	ABI_VERSION = 4,
+	ABI_VERSION = 6,
 	MAX_SERVICES = 4096,   /* rows of `services`, row 0 unused */
 	TOTAL_ROW = 0,         /* of `service_rates`: all services together */
 	MAX_DESTS = 16384,     /* rows of `dests`, row 0 unused */
@@ -23,6 +23,7 @@ enum limits {
 	MAX_MEMBERS = 131072,  /* their servers */
 	MAX_FRAGMENTS = 16384, /* datagrams whose fragments are put together */
 	MAX_BOOKS = 16384,     /* pairs of local address and real server that have ports */
+	GATEWAY_BITS = 8,      /* of `gateways` in struct runtime */
 	MAX_STATIONS = 4096,   /* rows of `stations`; interfaces with a higher index carry no XDP */
 	MAX_CALL_IDS = 65536,  /* templates of engine sip whose Call-ID is listed */
 	MIN_CONNS = 1024,      /* smallest connection table */
@@ -70,8 +71,9 @@ struct hop {
 	__u32 ifindex; /* 0: nothing remembered */
 	struct mac dst;
 	struct mac src;
-	__u32 mtu;   /* bytes of IP packet */
-	__u32 until; /* stale from here on; milliseconds of 2^20 ns, see clock_ms() */
+	__u16 mtu;      /* bytes of IP packet */
+	__u16 verified; /* when the kernel was last made to see to the station; see hop_second() */
+	__u32 until;    /* stale from here on; milliseconds of 2^20 ns, see clock_ms() */
 };
 
 /* TCP numbers as the kernel's IP_VS_TCP_S_*, those of SCTP in the order of its IP_VS_SCTP_S_* */
@@ -148,7 +150,8 @@ struct conn {
 	__u32 control; /* the template that sent it to its server: row of `conns` + 1, 0: none; of one: how many it sent */
 	__u32 dest;    /* row of `dests` */
 	__u32 delta; /* ones' complement sum of (server + local - virtual - client address), for checksums */
-	__u32 shift; /* a sequence number of the server plus this is the one that the client knows */
+	__u32 shift; /* SYNPROXY: a sequence number of the server plus this is the one that the client knows */
+		     /* else, with CONN_TOA: what the server's SYN, ACK acknowledged */
 	__be16 client_port;
 	__be16 virtual_port;
 	__be16 local_port;
@@ -281,7 +284,7 @@ enum plan_flags {
 
 /*
  * How a service distributes: written whole while nobody looks at it, then shown by one store to service.current.
- * `turn` and `local_turn` alone move afterwards; only the data path moves them.
+ * `turn` alone moves afterwards; only the data path moves it.
  */
 struct plan {
 	__u64 turn;      /* the scheduler's memory, see sched/ */
@@ -294,8 +297,7 @@ struct plan {
 	__u32 local_first; /* its local addresses: rows of `locals`, those of IPv4 before those of IPv6 */
 	__u32 local_ipv4;  /* how many */
 	__u32 local_ipv6;
-	__u32 local_turn; /* the one to be taken next, counted without end */
-	__u32 timeout_s;  /* of persistence templates; 0: not persistent */
+	__u32 timeout_s; /* of persistence templates; 0: not persistent */
 	struct address
 		mask; /* of the clients that persistence takes for one; IPv4's in the last word, the others all ones */
 	__u32 slots;  /* sh, dh, mh, fo, ovf: first row of its table in `slots` */
@@ -330,8 +332,8 @@ struct service_key {
 struct fragment_key {
 	struct address src;
 	struct address dst;
-	__u32 id; /* as it stands in the header */
-	__u8 protocol;
+	__u32 id;      /* as it stands in the header */
+	__u8 protocol; /* behind the fragment header: perhaps another extension header */
 	__u8 pad[3];
 };
 
@@ -342,6 +344,7 @@ struct fragment {
 	__u32 until; /* to be forgotten from here on, see clock_ms() */
 	__u32 dest;  /* one-packet scheduling: where it went, row of `dests`; 0: there is a connection, or none yet */
 	__be16 server_port;
+	__u8 protocol; /* behind all extension headers */
 };
 
 /* What identifies a book of ports: the ports of a local address are counted apart for each real server. */
@@ -412,6 +415,7 @@ struct dest {
 	struct tunnel tunnel;
 	__u32 path_mtu;       /* of the way to the server, as routers told it */
 	__u32 path_mtu_until; /* forgotten from here on; see clock_ms() */
+	__u32 local_turn;     /* FullNAT: the local address to take next, counted without end */
 	struct counters zero; /* what `ipvsadm -Z` takes off the display */
 };
 
@@ -494,7 +498,7 @@ struct settings {
 	struct spread spread_ipv4;
 	struct spread spread_ipv6;
 	__u32 foreigners;    /* addresses in `foreign`; 0: nothing is answered for any */
-	__u32 tunnels;       /* real servers with method TUNNEL; 0: no ICMP error is about one */
+	__u32 tunnels;       /* 1: there was a real server with method TUNNEL; 0: no ICMP error is about one */
 	__u32 local_servers; /* real servers on the director; 0: nothing is looked at on its way out */
 	__u32 siding_done;   /* interface out of which packets come back at once and finished; 0: none */
 	__u32 siding_wait;   /* interface out of which they come back later */
@@ -524,7 +528,9 @@ struct runtime {
 	__u32 conns_seen; /* in use, of the rows that the present walk of expiry has passed */
 	__u32 drop_rate;  /* drop_packet drops every so manieth packet, where it is automatic */
 	__u32 drop_left;  /* packets until it does */
-	__u32 reserved;
+	__u32 renew_at;   /* when the older secret of cookies is replaced next; see clock_ms() */
+	/* stations toward clients: MAC address << 16 | when the kernel was last made to see to it; see hop_second() */
+	__u64 gateways[1 << GATEWAY_BITS];
 };
 
 /* What an interface carries of ours. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ICMP errors from the director to the sender of a packet that it does not forward, as IPVS sends them: from the address
- * that the packet was for (to a NAT server: from the director's own toward it), with the packet's headers inside. The packet itself is turned into the answer and goes back
- * the way it came. At most ANSWERS_PER_SECOND, as the kernel's icmp_msgs_per_sec.
+ * that the packet was for (to a NAT server: from the director's own toward it), with the packet's headers inside. The
+ * packet itself is turned into the answer and goes back the way it came. At most ANSWERS_PER_SECOND, as the kernel's icmp_msgs_per_sec.
  */
 #ifndef BPVS_ANSWER_H
 #define BPVS_ANSWER_H

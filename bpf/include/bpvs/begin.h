@@ -46,13 +46,17 @@ static __always_inline void conn_fill(struct conn *conn, const struct packet *pk
 	}
 }
 
-/* For FullNAT: one of the plan's local addresses in the server's family, and a port of it; in turn, or the next that has one. */
-static __noinline enum verdict conn_localise(struct conn *conn, struct plan *plan)
+/*
+ * For FullNAT: one of the plan's local addresses in the server's family, and a port of it; in turn, or the next that has
+ * one. Each server has a turn of its own: a common one would keep step with the scheduler's, and give each server but some
+ * of the addresses. They begin at different ones.
+ */
+static __noinline enum verdict conn_localise(struct conn *conn, struct plan *plan, struct dest *dest)
 {
 	struct book_key key = {};
 	__u32 first, count, turn;
 
-	if (!conn || !plan)
+	if (!conn || !plan || !dest)
 		return DROP_NO_LOCAL_ADDRESS;
 	first = plan->local_first;
 	count = plan->local_ipv4;
@@ -64,7 +68,7 @@ static __noinline enum verdict conn_localise(struct conn *conn, struct plan *pla
 		return DROP_NO_LOCAL_ADDRESS;
 	key.server = conn->server;
 	key.protocol = conn->protocol;
-	turn = __sync_fetch_and_add(&plan->local_turn, 1);
+	turn = conn->dest + __sync_fetch_and_add(&dest->local_turn, 1);
 	for (__u32 i = 0; i < LOCAL_ATTEMPTS && i < count; i++) {
 		__u32 row = first + (turn + i) % count;
 		struct address *local = bpf_map_lookup_elem(&locals, &row);
@@ -140,7 +144,7 @@ static __noinline struct conn *conn_begin(const struct packet *pkt, const struct
 	}
 	conn_fill(conn, pkt, choice, dest);
 	if (conn->method == METHOD_FULLNAT) {
-		*verdict = conn_localise(conn, plan);
+		*verdict = conn_localise(conn, plan, dest);
 		if (*verdict) {
 			conn->local_port = 0;
 			conn_abandon(conn, *slot);

@@ -14,7 +14,7 @@
 static __always_inline bool bypass_takes(hook_ctx *ctx, const struct packet *pkt, const struct vs *vs,
 					 enum verdict verdict)
 {
-	if (!vs->cache_bypass || verdict != DROP_NO_SERVER || !pkt->by_mark || pkt->is_error)
+	if (!vs->cache_bypass || verdict != DROP_NO_SERVER || !pkt->by_mark || pkt->is_error || pkt->is_opening)
 		return false;
 	return address_is_host(&pkt->key.dst) && !is_for_director(ctx, pkt);
 }

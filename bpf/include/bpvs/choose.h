@@ -46,7 +46,8 @@ __noinline __u32 choose_in_turn(struct plan *plan)
 /* Inline: each call more takes 32 bytes of the stack. */
 static __always_inline __u32 choose_place(struct plan *plan, const struct packet *pkt)
 {
-	if (!(plan->flags & PLAN_SERVES)) /* spares the search */
+	/* This spares the search. A cache is told when a destination is asked for, served or not. */
+	if (!(plan->flags & PLAN_SERVES) && !plan_has_cache(plan))
 		return NO_SERVER;
 	switch (plan->scheduler) {
 	case SCHED_RR:

@@ -22,6 +22,7 @@
 #define ECHO_REQUEST 8
 #define ECHOV6_REQUEST 128
 #define ECHOV6_REPLY 129
+#define ECHO_NOTE 1 /* a first fragment of an echo request leaves it in place of a port */
 #define ICMPV6_HOPS 255
 
 struct arp_packet {
@@ -170,25 +171,42 @@ __noinline int claim_neighbour(hook_ctx *ctx, struct packet *pkt)
 	return true;
 }
 
-/* An echo request becomes its reply: the addresses change places, which no checksum notices. Not static: verified once. */
-__noinline int claim_echo(hook_ctx *ctx, struct packet *pkt)
+/* The first or only fragment of an echo request becomes that of its reply. */
+static __always_inline bool echo_turn(hook_ctx *ctx, const struct packet *pkt)
 {
-	bool ipv4 = pkt && pkt->family == FAMILY_IPV4;
-	struct icmp_header *icmp;
-	struct ipv6hdr *ipv6;
-	struct iphdr *header;
-	__u32 l3, check;
+	struct icmp_header *icmp = packet_at(ctx, pkt->l4, sizeof(*icmp));
+	bool ipv4 = pkt->family == FAMILY_IPV4;
 	__u16 before;
 
-	icmp = pkt ? packet_at(ctx, pkt->l4, sizeof(*icmp)) : NULL;
-	if (!icmp || icmp->type != (ipv4 ? ECHO_REQUEST : ECHOV6_REQUEST) || !foreign_flags(&pkt->key.dst))
-		return false;
-	icmp = packet_at(ctx, pkt->l4, sizeof(*icmp));
-	if (!icmp)
+	if (!icmp || icmp->type != (ipv4 ? ECHO_REQUEST : ECHOV6_REQUEST))
 		return false;
 	before = *(__u16 *)icmp;
 	icmp->type = ipv4 ? 0 : ECHOV6_REPLY;
 	icmp->check = csum_apply(icmp->check, csum_delta16(before, *(__u16 *)icmp));
+	return true;
+}
+
+/* Does the fragment follow one that echo_turn() took? Nobody's answers are turned: two directors would do so for ever. */
+static __always_inline bool echo_follows(struct packet *pkt)
+{
+	return fragment_find(pkt) && pkt->key.sport == ECHO_NOTE;
+}
+
+/* An echo request becomes its reply: the addresses change places, which no checksum notices. Not static: verified once. */
+__noinline int claim_echo(hook_ctx *ctx, struct packet *pkt)
+{
+	bool ipv4 = pkt && pkt->family == FAMILY_IPV4;
+	struct ipv6hdr *ipv6;
+	struct iphdr *header;
+	__u32 l3, check;
+
+	if (!pkt || !foreign_flags(&pkt->key.dst))
+		return false;
+	if (pkt->is_fragment ? !echo_follows(pkt) : !echo_turn(ctx, pkt))
+		return false;
+	pkt->key.sport = ECHO_NOTE;
+	if (pkt->is_part && !pkt->is_fragment)
+		fragment_note(pkt);
 	l3 = pkt->l3;
 	header = packet_at(ctx, l3, sizeof(*header));
 	if (!header)
@@ -216,12 +234,13 @@ static __always_inline enum verdict claim(hook_ctx *ctx, struct packet *pkt, enu
 	struct frame *frame;
 
 	if (verdict == PASS_NOT_TRANSPORT) {
-		if (!pkt->family || !is_icmp(pkt) || pkt->is_part)
+		if (!pkt->family || !is_icmp(pkt))
 			return verdict;
 		if (claim_echo(ctx, pkt))
 			return ANSWER_ECHO;
 		/* who makes sure of a neighbour that it knows asks it alone */
-		return pkt->family == FAMILY_IPV6 && claim_neighbour(ctx, pkt) ? ANSWER_NEIGHBOUR : verdict;
+		return pkt->family == FAMILY_IPV6 && !pkt->is_part && claim_neighbour(ctx, pkt) ? ANSWER_NEIGHBOUR
+												: verdict;
 	}
 	if (verdict != PASS_NOT_FOR_HOST && verdict != PASS_NOT_IP)
 		return verdict;

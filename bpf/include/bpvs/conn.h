@@ -136,7 +136,7 @@ static __noinline int conn_end(struct conn *conn, __u32 slot)
 /* Nearly every packet changes nothing: ACK alone and SCTP's data on an established connection, a datagram but the first. */
 static __always_inline bool conn_goes_on(const struct packet *pkt, __u32 old)
 {
-	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_TOA | CONN_UNSURE)) != CONN_TWO_WAY)
+	if (pkt->direction == DIR_OUT && (old & (CONN_TWO_WAY | CONN_UNSURE)) != CONN_TWO_WAY)
 		return false;
 	if ((old & CONN_STATE) == STATE_UDP)
 		return true;
@@ -174,15 +174,14 @@ static __always_inline bool state_is_active(__u8 state)
 }
 
 /* conn.state after a packet in the given direction, connection counts not yet changed. */
-static __always_inline __u32 conn_next_state(const struct packet *pkt, __u32 old)
+static __always_inline __u32 conn_next_state(const struct packet *pkt, const struct conn *conn, __u32 old)
 {
 	__u8 state = STATE_UDP;
 
-	if (pkt->direction == DIR_OUT) {
+	if (pkt->direction == DIR_OUT)
 		old |= CONN_TWO_WAY;
-		if (!(pkt->tcp_flags & TCP_SYN)) /* the server goes on: it has been told */
-			old &= ~CONN_TOA;
-	}
+	else if (pkt->tcp_flags & TCP_SYN && conn->method == METHOD_FULLNAT)
+		old |= CONN_TOA; /* what goes on here begins anew at the server */
 	if (pkt->protocol == IPPROTO_TCP)
 		state = tcp_next_state(conn_view(pkt, old) + conn_caution(), pkt->tcp_flags, old & CONN_STATE);
 	if (pkt->protocol == IPPROTO_SCTP)
@@ -212,7 +211,7 @@ __noinline int conn_advance(const struct packet *pkt, struct conn *conn)
 	if (!pkt || !conn)
 		return 0;
 	old = conn->state;
-	new = conn_next_state(pkt, old);
+	new = conn_next_state(pkt, conn, old);
 	if (new == old || !(old & CONN_USED) || __sync_val_compare_and_swap(&conn->state, old, new) != old)
 		return 0;
 	conn_recount(conn, old, new);

@@ -20,7 +20,7 @@
 #include "siphash.h"
 #include "tcp_option.h"
 
-#define COOKIE_PERIOD (60 * NS_PER_S)
+#define COOKIE_PERIOD clock_ms(60 * NS_PER_S)
 #define COOKIE_DATA 0x1ff
 #define COOKIE_AGE 0x100
 #define COOKIE_SACK 0x80
@@ -79,20 +79,20 @@ static __always_inline bool cookie_check(const struct flow_key *key, __u32 seq, 
 	}
 }
 
-/* A new secret in the place of the older one: nobody who learns it can tell those before. */
+/* Once in COOKIE_PERIOD a new secret in the place of the older one: nobody who learns it can tell those before. */
 static __always_inline void cookie_renew(void)
 {
 	struct runtime *runtime = runtime_get();
-	__u64 now = bpf_ktime_get_ns();
+	__u32 now = clock_ms(clock_ns());
 	struct siphash state;
 	__u64 fresh[2];
 	__u32 next;
 
-	if (!runtime)
+	if (!runtime || (runtime->renew_at && (__s32)(now - runtime->renew_at) < 0))
 		return;
 	for (int i = 0; i < 2; i++) {
 		sip_begin(&state, runtime->secret[runtime->secret_age & 1]);
-		sip_add(&state, now);
+		sip_add(&state, bpf_ktime_get_ns());
 		sip_add(&state, (__u64)bpf_get_prandom_u32() << 32 | i);
 		fresh[i] = sip_end(&state, 16);
 	}
@@ -100,6 +100,7 @@ static __always_inline void cookie_renew(void)
 	runtime->secret[next][0] = fresh[0];
 	runtime->secret[next][1] = fresh[1];
 	runtime->secret_age++;
+	runtime->renew_at = now + COOKIE_PERIOD;
 }
 
 static __always_inline __u32 cookie_data(__u32 mss, __u32 scale, bool sack)

@@ -25,7 +25,7 @@ static __always_inline const struct plan *cache_plan(const struct service *servi
 
 	if (!service->family || plan->generation != generation)
 		return NULL;
-	return plan->scheduler == SCHED_LBLC || plan->scheduler == SCHED_LBLCR ? plan : NULL;
+	return plan_has_cache(plan) ? plan : NULL;
 }
 
 /* Works out how many entries a service may lose now. */
@@ -89,7 +89,7 @@ static __always_inline void forget_some(void)
 	struct runtime *runtime = runtime_get();
 	__u32 now = clock_ms(clock_ns());
 
-	if (!settings || !runtime || (__s32)(now - runtime->forget_at) < 0)
+	if (!settings || !runtime || (runtime->forget_at && (__s32)(now - runtime->forget_at) < 0))
 		return;
 	bpf_loop(settings->service_high, forget_plan_step, NULL, 0);
 	bpf_for_each_map_elem(&cached, forget_step, &now, 0);

@@ -19,10 +19,10 @@ static __always_inline void fragment_key(const struct packet *pkt, struct fragme
 	key->src = pkt->key.src;
 	key->dst = pkt->key.dst;
 	key->id = pkt->fragment_id;
-	key->protocol = pkt->protocol;
+	key->protocol = pkt->part_protocol;
 }
 
-/* A first fragment tells the ports. */
+/* A first fragment tells the ports, and the protocol where extension headers come between. */
 static __noinline int fragment_note(const struct packet *pkt)
 {
 	struct fragment_key key = {};
@@ -33,6 +33,7 @@ static __noinline int fragment_note(const struct packet *pkt)
 	fragment_key(pkt, &key);
 	fragment.sport = pkt->key.sport;
 	fragment.dport = pkt->key.dport;
+	fragment.protocol = pkt->protocol;
 	fragment.until = clock_ms(clock_ns()) + FRAGMENT_KEPT;
 	return bpf_map_update_elem(&fragments, &key, &fragment, BPF_ANY);
 }
@@ -49,6 +50,7 @@ static __noinline bool fragment_find(struct packet *pkt)
 	fragment = bpf_map_lookup_elem(&fragments, &key);
 	if (!fragment || (__s32)(fragment->until - clock_ms(clock_ns())) < 0)
 		return false;
+	pkt->protocol = fragment->protocol;
 	pkt->key.sport = fragment->sport;
 	pkt->key.dport = fragment->dport;
 	return true;

@@ -73,6 +73,17 @@ static __always_inline int handshake_tell(hook_ctx *ctx, struct packet *pkt, con
 	return segment_write(ctx, pkt);
 }
 
+/*
+ * Copies what a connection remembers while it waits; false if it does so no more. Asked in this order, since another CPU
+ * may end the waiting at any time (a server's answer may come twice), and put a hop in that place.
+ */
+static __always_inline bool handshake_read(struct conn *conn, struct handshake *handshake)
+{
+	*handshake = *conn_handshake(conn);
+	barrier();
+	return *(volatile __u32 *)&conn->state & CONN_PENDING;
+}
+
 /* Takes the connection out of its waiting; once, whoever else tries. What it remembered is gone afterwards. */
 static __always_inline bool handshake_end(struct conn *conn)
 {
@@ -102,7 +113,8 @@ static __noinline int handshake_complete(hook_ctx *ctx, struct packet *pkt, stru
 
 	if (!pkt || !conn || !dest || !hop)
 		return hook_action(DROP_HANDSHAKE);
-	handshake = *conn_handshake(conn);
+	if (!handshake_read(conn, &handshake))
+		return hook_action(DROP_HANDSHAKE);
 	window = tcp_window(ctx, pkt) >> (handshake_scales(&handshake) ? PROXY_SCALE : 0);
 	handshake_learn_scale(ctx, pkt, conn, &handshake);
 	conn->shift = handshake.cookie - tcp_seq(ctx, pkt);
@@ -122,20 +134,23 @@ static __noinline int handshake_complete(hook_ctx *ctx, struct packet *pkt, stru
 	return handshake_send(ctx, pkt, conn, dest);
 }
 
-/* The server refused, itself or by an ICMP error: the client is told by RST. */
+/* The server refused, itself or by an ICMP error, or keeps silent: the client is told by RST. */
 static __noinline int handshake_refuse(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest)
 {
+	struct settings *settings = settings_get();
 	struct handshake handshake;
 
 	if (!pkt || !conn || !dest)
 		return hook_action(DROP_HANDSHAKE);
-	handshake = *conn_handshake(conn);
-	if (!handshake_end(conn))
+	if (!handshake_read(conn, &handshake) || !handshake_end(conn))
 		return hook_action(DROP_HANDSHAKE);
 	if (!handshake_tell(ctx, pkt, conn, TCP_RST | TCP_ACK, &handshake, 0))
 		return hook_action(DROP_NO_ROOM);
 	pkt->protocol = IPPROTO_TCP;
 	conn_touch(pkt, conn);
+	if (settings &&
+	    greeting_take()) /* who waits for the server's first word hears of nothing else, should this get lost */
+		hook_hold_copy(ctx, pkt, settings);
 	return handshake_send(ctx, pkt, conn, dest);
 }
 
@@ -187,26 +202,28 @@ static __always_inline struct conn *handshake_of_syn(const struct packet *pkt)
 	return conn && direction == DIR_OUT && conn->state & CONN_PENDING ? conn : NULL;
 }
 
-/* Is it time to send the SYN again? Then the time after is set; it never comes after SYN_TRIES. */
+/* Is it time to send the SYN again, or after SYN_TRIES to give up? Then the time after is set. */
 static __always_inline bool handshake_is_due(struct conn *conn)
 {
 	struct handshake *handshake = conn_handshake(conn);
 
-	if ((__s32)(handshake->again - clock_ms(clock_ns())) > 0 || handshake->tries >= SYN_TRIES)
+	if ((__s32)(handshake->again - clock_ms(clock_ns())) > 0)
 		return false;
 	handshake->tries++;
-	handshake->again += SYN_AGAIN << (handshake->tries & 7);
+	handshake->again += SYN_AGAIN << (handshake->tries < SYN_TRIES ? handshake->tries : SYN_TRIES - 1);
 	return true;
 }
 
-/* Does a packet of the server's side speak of our SYN? */
-static __noinline bool handshake_is_meant(hook_ctx *ctx, const struct packet *pkt, struct conn *conn)
+static __always_inline bool handshake_is_hopeless(struct conn *conn)
 {
-	__u32 isn;
+	return conn_handshake(conn)->tries > SYN_TRIES;
+}
 
-	if (!pkt || !conn)
+/* Does a packet of the server's side speak of our SYN, with that number? */
+static __noinline bool handshake_is_meant(hook_ctx *ctx, const struct packet *pkt, __u32 isn)
+{
+	if (!pkt)
 		return false;
-	isn = conn_handshake(conn)->client_isn;
 	if (pkt->is_error)
 		return tcp_number(ctx, pkt->inner_l4 + __builtin_offsetof(struct tcphdr, seq)) == isn;
 	return pkt->tcp_flags & TCP_ACK && tcp_ack(ctx, pkt) == isn + 1;
@@ -239,10 +256,11 @@ enum heard {
 static __always_inline enum heard handshake_heard(hook_ctx *ctx, const struct packet *pkt, struct conn *conn)
 {
 	bool accepts = !pkt->is_error && (pkt->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+	struct handshake handshake;
 
-	if (!(conn->state & CONN_PENDING))
+	if (!handshake_read(conn, &handshake))
 		return accepts ? HEARD_REPETITION : HEARD_NOTHING;
-	if (!handshake_is_meant(ctx, pkt, conn))
+	if (!handshake_is_meant(ctx, pkt, handshake.client_isn))
 		return !pkt->is_error && (pkt->tcp_flags & (TCP_ACK | TCP_RST)) == TCP_ACK ? HEARD_STALE
 											   : HEARD_NOTHING;
 	if (accepts)

@@ -57,10 +57,13 @@ static __always_inline void hook_pull(hook_ctx *ctx)
 		hook_pull_to(ctx, PULL_BYTES);
 }
 
+/* A tag of VLAN 0 has a priority, but no VLAN: it comes off, as the kernel does with it. */
 static __always_inline enum verdict hook_admit(hook_ctx *ctx)
 {
 	if (ctx->pkt_type != PKT_TYPE_HOST)
 		return PASS_NOT_FOR_HOST;
+	if (ctx->vlan_present && !(ctx->vlan_tci & VLAN_ID))
+		bpf_skb_vlan_pop(ctx);
 	return ctx->vlan_present ? PASS_NOT_IP : FORWARDED;
 }
 
@@ -226,11 +229,16 @@ static __always_inline bool hook_address(hook_ctx *ctx, const struct hop *hop)
 	return true;
 }
 
-/* Makes the IP header one of the other family's size, contents undefined. */
-static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family)
+/* Makes the IP header one of the other family's size, contents undefined. more: bytes of IPv6's extension header. */
+static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family, __u32 more)
 {
-	return !bpf_skb_change_proto(ctx, bpf_htons(family == FAMILY_IPV4 ? ETH_P_IP : ETH_P_IPV6), 0) &&
-	       packet_set_family(ctx, family);
+	bool ipv4 = family == FAMILY_IPV4;
+
+	if (ipv4 && more && bpf_skb_adjust_room(ctx, -(int)more, BPF_ADJ_ROOM_NET, 0))
+		return false;
+	if (bpf_skb_change_proto(ctx, bpf_htons(ipv4 ? ETH_P_IP : ETH_P_IPV6), 0) || !packet_set_family(ctx, family))
+		return false;
+	return ipv4 || !more || !bpf_skb_adjust_room(ctx, more, BPF_ADJ_ROOM_NET, 0);
 }
 
 static __always_inline int hook_send(hook_ctx *ctx, const struct packet *pkt, const struct hop *hop)

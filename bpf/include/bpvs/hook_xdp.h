@@ -141,10 +141,10 @@ static __always_inline __u32 hook_open_gap(hook_ctx *ctx, const struct packet *p
 	return bpf_xdp_adjust_head(ctx, -(int)size) ? MAX_OFFSET + 1 : 0;
 }
 
-/* Makes the IP header one of the other family's size, contents undefined. */
-static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family)
+/* Makes the IP header one of the other family's size, contents undefined. more: bytes of IPv6's extension header. */
+static __always_inline bool hook_change_family(hook_ctx *ctx, __u8 family, __u32 more)
 {
-	int change = sizeof(struct ipv6hdr) - sizeof(struct iphdr);
+	int change = sizeof(struct ipv6hdr) - sizeof(struct iphdr) + more;
 
 	return !bpf_xdp_adjust_head(ctx, family == FAMILY_IPV4 ? change : -change) && packet_set_family(ctx, family);
 }

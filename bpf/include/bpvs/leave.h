@@ -12,6 +12,7 @@
 #include "forward/tun.h"
 #include "icmp.h"
 #include "nexthop.h"
+#include "path_mtu.h"
 #include "pieces.h"
 #include "stats.h"
 #include "translate_icmp.h"
@@ -48,7 +49,7 @@ static __always_inline bool fits(hook_ctx *ctx, struct packet *pkt, const struct
 {
 	pkt->mtu = hop->mtu;
 	if (conn_crosses(conn))
-		pkt->mtu += pkt->direction == DIR_IN ? FAMILY_DIFFERENCE : -FAMILY_DIFFERENCE;
+		pkt->mtu += pkt->direction == DIR_IN ? translate_difference(pkt) : -translate_difference(pkt);
 	if (is_tunnelled(pkt, conn))
 		pkt->mtu = tun_room(dest, hop->mtu);
 	if (hook_segment_size(ctx) == SEGMENTS_VARY)
@@ -63,13 +64,15 @@ static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct co
 	if (conn_is_translated(conn)) {
 		if (!pkt->is_error)
 			return forward_nat(ctx, pkt, conn);
+		if (conn->method == METHOD_FULLNAT && pkt->direction == DIR_OUT)
+			path_mtu_learn(ctx, pkt, dest);
 		if (conn_crosses(conn))
 			return translate_error(ctx, pkt, conn);
 		forward_icmp(ctx, pkt, conn);
 		return true;
 	}
 	if (is_tunnelled(pkt, conn) && !(dest->flags & DEST_LOCAL))
-		return forward_tun(ctx, pkt, dest, tun_spread(dest, settings));
+		return forward_tun(ctx, pkt, dest, settings);
 	forward_route(ctx, pkt);
 	return true;
 }
@@ -77,11 +80,19 @@ static __always_inline bool rewrite(hook_ctx *ctx, struct packet *pkt, struct co
 static __always_inline bool forward(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 				    struct lane *lane, struct settings *settings)
 {
+	if (conn->state & CONN_TOA && pkt->direction == DIR_OUT)
+		toa_hear(ctx, pkt, conn);
 	if (dest->flags & DEST_LISTED)
 		count_packet(pkt, lane);
 	if (!pkt->is_error)
 		conn_touch(pkt, conn);
 	return rewrite(ctx, pkt, conn, dest, settings);
+}
+
+/* Why forward() failed. */
+static __always_inline enum verdict not_rewritten(const struct conn *conn)
+{
+	return conn_crosses(conn) ? DROP_UNTRANSLATABLE : DROP_NO_ROOM;
 }
 
 /*
@@ -116,7 +127,8 @@ static __always_inline enum verdict deliver(hook_ctx *ctx, struct packet *pkt, s
 	if (pkt->direction == DIR_OUT && (dest->flags & DEST_LOCAL || pkt->from_local_client))
 		return PASS_LOCAL_REPLY;
 	pkt->keeps_ttl = true;
-	forward(ctx, pkt, conn, dest, lane, settings);
+	if (!forward(ctx, pkt, conn, dest, lane, settings))
+		return not_rewritten(conn);
 	*action = hook_action(PASS_IDLE);
 	if (pkt->direction == DIR_OUT && (conn_is_translated(conn) || is_from_virtual(ctx, pkt, conn)))
 		*action = hook_send_local(ctx);
@@ -129,21 +141,44 @@ static __always_inline bool can_go_round(const struct settings *settings)
 	return settings->siding_done && settings->siding_wait;
 }
 
-/* Tells a server of FullNAT who the client is. Only finished packets can be told: others take a turn round the siding. */
-static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
-					     struct settings *settings, int *action)
+/* How the packet tells the client's address; pkt->mtu is in the client's family. Not static: verified once. */
+__noinline int toa_way(const struct packet *pkt, const struct conn *conn, const struct dest *dest, __u32 longest)
 {
-	if (!toa_wanted(pkt, conn, longest(ctx, pkt)))
-		return FORWARDED;
-	if (pkt->is_finished || !hook_is_unfinished(ctx, pkt))
-		return toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
-	if (!can_go_round(settings))
-		return FORWARDED;
-	*action = hook_finish(ctx, pkt, settings);
-	return HOLD_FINISH;
+	__u32 between;
+	enum toa_way way;
+
+	if (!pkt || !conn || !dest)
+		return TOA_NOT;
+	way = toa_room(pkt, conn);
+	between = conn_crosses(conn) ? FAMILY_DIFFERENCE : 0;
+	if (way == TOA_ADDED && longest + toa_size(conn) > path_mtu(dest, pkt->mtu - between) + between)
+		way = TOA_NOT;
+	return way;
 }
 
-/* Makes a packet that does not fit its tunnel one piece of itself that does; the others come back. */
+/* Tells a server of FullNAT who the client is. Only finished packets can grow: others take a turn round the siding. */
+static __always_inline enum verdict announce(hook_ctx *ctx, struct packet *pkt, struct conn *conn,
+					     const struct dest *dest, struct settings *settings, int *action)
+{
+	enum toa_way way;
+
+	if (!(conn->state & CONN_TOA) || pkt->direction != DIR_IN)
+		return FORWARDED;
+	way = toa_way(pkt, conn, dest, longest(ctx, pkt));
+	if (way == TOA_ADDED && !pkt->is_finished && hook_is_unfinished(ctx, pkt)) {
+		if (can_go_round(settings)) {
+			*action = hook_finish(ctx, pkt, settings);
+			return HOLD_FINISH;
+		}
+		way = TOA_NOT;
+	}
+	toa_purge(ctx, pkt);
+	if (way == TOA_IN_PLACE)
+		toa_replace(ctx, pkt, conn);
+	return way != TOA_ADDED || toa_insert(ctx, pkt, conn) ? FORWARDED : DROP_NO_ROOM;
+}
+
+/* Makes a packet that does not fit one piece of itself that does; the others come back. */
 static __always_inline enum verdict take_piece(hook_ctx *ctx, struct packet *pkt, const struct settings *settings,
 					       int *action)
 {
@@ -165,7 +200,10 @@ static __always_inline enum verdict take_piece(hook_ctx *ctx, struct packet *pkt
 static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt, struct conn *conn, struct dest *dest,
 					      struct lane *lane, struct settings *settings, int *action)
 {
+	if (conn->state & CONN_TOA && pkt->direction == DIR_IN)
+		toa_purge(ctx, pkt);
 	pkt->keeps_ttl = true; /* the kernel lowers its TTL */
+	pkt->is_handed_over = true;
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
 		return DROP_NO_ROOM;
 	if (conn->method == METHOD_NAT && pkt->direction == DIR_IN) /* its source belongs where it came in */
@@ -175,18 +213,43 @@ static __always_inline enum verdict hand_over(hook_ctx *ctx, struct packet *pkt,
 	return FORWARDED;
 }
 
-/* Too long for the way out: may it be cut? What becomes IPv6 may not: only its sender could have. */
-static __always_inline bool may_be_cut(const struct packet *pkt, const struct conn *conn)
+/*
+ * Is it for us to cut? The kernel would take a virtual address, which is on one end of what is not translated, for its own;
+ * and what is to become IPv6 is not cut on its way.
+ */
+static __always_inline bool takes_pieces(const struct packet *pkt, const struct conn *conn,
+					 const struct settings *settings)
 {
-	return pkt->may_be_cut && !pkt->is_error && !pkt->from_local_client && conn->method != METHOD_ROUTE &&
-	       conn->method != METHOD_BYPASS && !conn_crosses(conn);
+	return (!conn_is_translated(conn) || conn_crosses(conn)) && piece_can(pkt) && can_go_round(settings) &&
+	       !pkt->is_alone;
 }
 
-/* Tunnels take no packet whose segments may have any size; round the siding it comes apart. */
-static __always_inline bool comes_apart(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,
-					const struct settings *settings)
+/* Too long for the way out: may it be cut? */
+static __always_inline bool may_be_cut(const struct packet *pkt, const struct conn *conn,
+				       const struct settings *settings)
 {
-	return hook_segment_size(ctx) == SEGMENTS_VARY && is_tunnelled(pkt, conn) && can_go_round(settings);
+	if (!pkt->may_be_cut || pkt->is_error || pkt->from_local_client)
+		return false;
+	if (conn->method == METHOD_ROUTE || conn_crosses(conn))
+		return takes_pieces(pkt, conn, settings);
+	return conn->method != METHOD_BYPASS;
+}
+
+/*
+ * A merged packet that its tunnel cannot take whole comes apart round the siding: one whose segments may have any size;
+ * by GRE with checksum, which every segment must have, or the kernel's device refuses it; and datagrams by GUE, which the
+ * agent at its end cannot tell from the tunnel's own.
+ */
+static __always_inline bool comes_apart(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,
+					const struct dest *dest, const struct settings *settings)
+{
+	__u32 segment = hook_segment_size(ctx);
+
+	if (!segment || !is_tunnelled(pkt, conn) || !can_go_round(settings))
+		return false;
+	if (dest->tunnel.type == TUNNEL_GRE && dest->tunnel.check)
+		return true;
+	return segment == SEGMENTS_VARY || (dest->tunnel.type == TUNNEL_GUE && pkt->protocol == IPPROTO_UDP);
 }
 
 /*
@@ -214,26 +277,28 @@ static __always_inline enum verdict send(hook_ctx *ctx, struct packet *pkt, stru
 		return verdict;
 	if (is_tunnelled(pkt, conn) && pkt->family == FAMILY_IPV4 && !settings->vs.pmtu_disc)
 		pkt->may_be_cut = true;
-	if (comes_apart(ctx, pkt, conn, settings) || sheds_route(pkt, conn, settings)) {
+	if (comes_apart(ctx, pkt, conn, dest, settings) || sheds_route(pkt, conn, settings)) {
 		*action = hook_finish(ctx, pkt, settings);
 		return HOLD_FINISH;
 	}
 	if (!fits(ctx, pkt, conn, dest, hop)) {
-		if (!may_be_cut(pkt, conn))
+		if (!may_be_cut(pkt, conn, settings))
 			return DROP_TOO_BIG;
 		if (!HOOK_IS_COMPLETE)
 			return PASS_TO_TC;
-		if (!is_tunnelled(pkt, conn) || !piece_can(pkt) || !can_go_round(settings) || pkt->is_alone)
+		if (conn_crosses(conn) && !pkt->is_part)
+			pkt->mtu -= FRAGMENT_HEADER;
+		if (!takes_pieces(pkt, conn, settings))
 			return hand_over(ctx, pkt, conn, dest, lane, settings, action);
 		verdict = take_piece(ctx, pkt, settings, action);
 		if (verdict)
 			return verdict;
 	}
-	verdict = announce(ctx, pkt, conn, settings, action);
+	verdict = announce(ctx, pkt, conn, dest, settings, action);
 	if (verdict)
 		return verdict;
 	if (!forward(ctx, pkt, conn, dest, lane, settings))
-		return conn_crosses(conn) ? DROP_UNTRANSLATABLE : DROP_NO_ROOM;
+		return not_rewritten(conn);
 	if (pkt->is_opening)
 		hook_hold_copy(ctx, pkt, settings);
 	*action = hop_send(ctx, pkt, hop);

@@ -6,7 +6,10 @@
 #include "clock.h"
 #include <stdbool.h>
 
-/* Counts one more in this second; is it within the limit? */
+/*
+ * Counts one more in this second; is it within the limit? What is beyond it is not counted: in a flood all CPUs would write
+ * the same line for every packet.
+ */
 static __always_inline bool limit_take(__u32 *count, __u64 *since, __u32 limit)
 {
 	__u64 now = clock_ns();
@@ -15,7 +18,7 @@ static __always_inline bool limit_take(__u32 *count, __u64 *since, __u32 limit)
 		*since = now;
 		*count = 0;
 	}
-	return __sync_fetch_and_add(count, 1) < limit;
+	return *(volatile __u32 *)count < limit && __sync_fetch_and_add(count, 1) < limit;
 }
 
 #endif

@@ -7,6 +7,7 @@
 #define BPVS_MAPS_H
 
 #include "abi.h"
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -110,6 +111,12 @@ struct {
 	__type(key, struct member_key);
 	__type(value, struct member);
 } members SEC(".maps");
+
+/* Does the plan's scheduler remember destinations? */
+static __always_inline bool plan_has_cache(const struct plan *plan)
+{
+	return plan->scheduler == SCHED_LBLC || plan->scheduler == SCHED_LBLCR;
+}
 
 /* The ports of FullNAT. Control path makes and removes books, data path takes ports and gives them back. */
 struct {

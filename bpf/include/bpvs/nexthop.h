@@ -2,7 +2,8 @@
 /*
  * Where a packet goes next: the FIB's answer, remembered for HOP_FRESH. Toward a real server each CPU remembers one per
  * server (`traffic`), toward the client the connection does (conn.back). One packet per refresh goes through the kernel's
- * neighbour code (pkt->neighbour), which asks for unknown stations and makes sure of those that it knows.
+ * neighbour code (pkt->neighbour), which asks for unknown stations and makes sure of those that it knows. XDP cannot do
+ * that: it leaves a packet for each station to TC from time to time, or one that fell silent would be sent to forever.
  */
 #ifndef BPVS_NEXTHOP_H
 #define BPVS_NEXTHOP_H
@@ -11,7 +12,11 @@
 #include "maps.h"
 #include "packet.h"
 
-#define HOP_FRESH 1000 /* units of clock_ms() */
+#define HOP_FRESH 1000  /* units of clock_ms() */
+#define HOP_VERIFIED 30 /* units of hop_second(): as long as the kernel believes an answer (base_reachable_time) */
+#define HOP_MTU 0xffff  /* no IP packet is longer */
+
+#define GATEWAY_FACTOR 0x61c8864680b583eb /* that of the kernel's hash_64() */
 
 /* Where a packet is going: `from` is the interface that it came in by, or lo for what the director sends as its own. */
 struct way {
@@ -47,10 +52,44 @@ static __always_inline void fib_neighbour(const struct bpf_fib_lookup *fib, stru
 		__builtin_memcpy(neighbour->via.ipv6_nh, fib->ipv6_dst, sizeof(fib->ipv6_dst));
 }
 
+/* Units of 2^30 ns (1.07 s), wrapping after 19 hours. */
+static __always_inline __u16 hop_second(void)
+{
+	return clock_ms(clock_ns()) >> 10;
+}
+
+/* Of the stations toward servers that are remembered: was none of the kernel's packets sent there for long? */
+static __always_inline bool hop_is_doubtful(const struct packet *pkt, const struct hop *hop)
+{
+	return pkt->direction == DIR_IN && hop->ifindex && (__u16)(hop_second() - hop->verified) > HOP_VERIFIED;
+}
+
+/*
+ * The same of a station toward clients, which many connections share: true for one packet in HOP_VERIFIED. Each station has
+ * its place in runtime.gateways, by its MAC address; one that takes another's place counts as verified.
+ */
+static __always_inline bool hop_gateway_is_doubtful(const struct bpf_fib_lookup *fib)
+{
+	const __u16 *mac = (const __u16 *)fib->dmac;
+	__u64 known, station = (__u64)mac[0] << 32 | (__u64)mac[1] << 16 | mac[2];
+	struct runtime *runtime = runtime_get();
+	__u64 *place;
+
+	if (!runtime)
+		return false;
+	place = &runtime->gateways[station * GATEWAY_FACTOR >> (64 - GATEWAY_BITS)];
+	known = *place;
+	if (known >> 16 == station && (__u16)(hop_second() - known) <= HOP_VERIFIED)
+		return false;
+	*place = station << 16 | hop_second();
+	return known >> 16 == station;
+}
+
 /* Asks for the next hop and remembers it, or tells why the packet cannot go on. */
 static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pkt, const struct way *way,
 						struct hop *hop)
 {
+	bool is_doubtful = hop_is_doubtful(pkt, hop);
 	struct bpf_fib_lookup fib = {};
 	int answer;
 
@@ -58,19 +97,26 @@ static __always_inline enum verdict hop_refresh(hook_ctx *ctx, struct packet *pk
 	answer = bpf_fib_lookup(ctx, &fib, sizeof(fib), 0);
 	if (answer && answer != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return answer == BPF_FIB_LKUP_RET_FWD_DISABLED ? DROP_NOT_FORWARDING : DROP_NO_ROUTE;
-	if (!answer && !hook_reaches(fib.ifindex))
-		return PASS_TO_TC;
-	if (HOOK_IS_COMPLETE &&
-	    (answer || !pkt->from_local_client)) /* the director's own traffic keeps them verified */
+	if (!answer && !HOOK_IS_COMPLETE) {
+		if (is_doubtful || !hook_reaches(fib.ifindex))
+			return PASS_TO_TC;
+		if (pkt->direction == DIR_OUT && hop_gateway_is_doubtful(&fib))
+			return PASS_TO_TC;
+	}
+	if (HOOK_IS_COMPLETE && (answer || is_doubtful || !pkt->from_local_client)) {
 		fib_neighbour(&fib, &pkt->neighbour);
-	if (answer) {
+		hop->verified = hop_second();
+	}
+	if (answer || (is_doubtful && pkt->from_local_client)) {
 		hop->ifindex = 0;
 		return HOOK_IS_COMPLETE ? FORWARDED : PASS_TO_TC;
 	}
+	if (!hop->ifindex)
+		hop->verified = hop_second();
 	hop->ifindex = fib.ifindex;
 	__builtin_memcpy(&hop->dst, fib.dmac, sizeof(hop->dst));
 	__builtin_memcpy(&hop->src, fib.smac, sizeof(hop->src));
-	hop->mtu = fib.mtu_result;
+	hop->mtu = fib.mtu_result < HOP_MTU ? fib.mtu_result : HOP_MTU;
 	hop->until = clock_ms(clock_ns()) + HOP_FRESH;
 	return FORWARDED;
 }

@@ -32,6 +32,8 @@ typedef struct __sk_buff hook_ctx;
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
+#define VLAN_ID 0x0fff /* of a VLAN tag; the rest is priority */
+
 #define SEGMENTS_VARY 0xffff /* a segment size: GSO_BY_FRAGS of include/linux/skbuff.h */
 
 #define MAX_OFFSET 0x1ff /* headers are looked for within the first 512 bytes */
@@ -72,16 +74,20 @@ struct packet {
 	__u32 l4;                   /* offset of the TCP, UDP, SCTP or ICMP header */
 	__u32 payload;              /* offset of what follows the TCP, UDP or SCTP header */
 	__u32 inner_l3;             /* ICMP error: offset of the embedded IP header */
-	__u32 inner_l4;
+	union {
+		__u32 inner_l4;
+		__u32 cookie; /* SYNPROXY: that it brought before it was made a SYN */
+	};
 	__u32 fragment_id;
 	__u32 length; /* bytes from the IP header on, as the IP header tells */
 	__u32 mtu;    /* of the way out, where the packet does not fit */
 	__u8 family;
-	__u8 protocol; /* of the packet itself; key.protocol is the flow's */
+	__u8 protocol;      /* of the packet itself; key.protocol is the flow's */
+	__u8 part_protocol; /* the one that all fragments of its datagram name */
 	__u8 tcp_flags;
 	__u8 sctp_event; /* enum sctp_event */
-	__u8 direction;  /* enum direction, known once a connection is found */
 	__u8 ttl;
+	__u8 direction : 1;         /* enum direction, known once a connection is found */
 	bool is_opening : 1;        /* SYNPROXY made it a SYN */
 	bool is_rest : 1;           /* its first piece has gone ahead */
 	bool is_finished : 1;       /* it has been round the siding: its checksum is finished */
@@ -96,6 +102,7 @@ struct packet {
 	bool is_detoured : 1;       /* the kernel has routed it, by its mark, out of an interface of ours */
 	bool by_mark : 1;           /* its service was found by a mark */
 	bool is_calling : 1;        /* engine sip: a server begins a call, no client did */
+	bool is_handed_over : 1;    /* the kernel cuts it */
 	bool is_alone : 1;          /* one-packet scheduling: no connection is kept of it */
 };
 

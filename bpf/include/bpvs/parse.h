@@ -46,6 +46,7 @@ struct icmp_header {
 struct part {
 	__u32 id;
 	__u16 offset; /* of a later fragment: not 0 */
+	__u8 protocol;
 	bool is_part;
 };
 
@@ -75,6 +76,7 @@ static __always_inline enum verdict parse_ipv4(hook_ctx *ctx, __u32 l3, struct i
 	ip->part.is_part = header->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET);
 	ip->part.offset = header->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET);
 	ip->part.id = header->id;
+	ip->part.protocol = header->protocol;
 	ip->may_be_cut = !(header->frag_off & bpf_htons(IPV4_DONT_FRAGMENT));
 	ip->src = address_ipv4(header->saddr);
 	ip->dst = address_ipv4(header->daddr);
@@ -107,6 +109,7 @@ __noinline int parse_extensions(hook_ctx *ctx, __u32 at, __u8 next, struct part 
 			part->is_part = true;
 			part->offset = *(__be16 *)&extension->data[0] & bpf_htons(IPV6_FRAGMENT_OFFSET);
 			part->id = *(__be32 *)&extension->data[2];
+			part->protocol = extension->next;
 			next = extension->next;
 			at += sizeof(*extension);
 			if (part->offset)
@@ -230,19 +233,38 @@ static __always_inline bool is_icmp(const struct packet *pkt)
 	return pkt->protocol == (pkt->family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 }
 
-/* A later fragment, with the ports of the first; without, TC has it wait for that. */
+/* Is it a fragment whose first one alone tells the protocol, behind another extension header? */
+static __always_inline bool hides_protocol(const struct packet *pkt)
+{
+	return pkt->is_part && pkt->family == FAMILY_IPV6 && is_extension(pkt->part_protocol);
+}
+
+/* A later fragment, with protocol and ports of the first; without, TC has it wait for that. */
 static __always_inline enum verdict parse_fragment(struct packet *pkt)
 {
 	if (pkt->l3 + pkt->length < pkt->l4)
 		return PASS_MALFORMED;
-	if (!protocol_has_ports(pkt->protocol))
-		return PASS_NOT_TRANSPORT;
 	pkt->is_fragment = true;
 	pkt->payload = pkt->l4;
+	if (!protocol_has_ports(pkt->protocol) && !hides_protocol(pkt))
+		return PASS_NOT_TRANSPORT;
+	if (!fragment_find(pkt))
+		return HOOK_IS_COMPLETE ? HOLD_FRAGMENT : PASS_TO_TC;
 	pkt->key.protocol = pkt->protocol;
-	if (fragment_find(pkt))
-		return FORWARDED;
-	return HOOK_IS_COMPLETE ? HOLD_FRAGMENT : PASS_TO_TC;
+	return protocol_has_ports(pkt->protocol) ? FORWARDED : PASS_NOT_TRANSPORT;
+}
+
+/* The packet has a transport header, or is a first fragment. */
+static __always_inline enum verdict parse_whole(hook_ctx *ctx, struct packet *pkt)
+{
+	if (pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
+		return PASS_MALFORMED;
+	if (is_icmp(pkt))
+		return parse_icmp(ctx, pkt);
+	if (!protocol_has_ports(pkt->protocol))
+		return PASS_NOT_TRANSPORT;
+	pkt->key.protocol = pkt->protocol;
+	return parse_transport(ctx, pkt);
 }
 
 static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
@@ -276,17 +298,11 @@ static __always_inline enum verdict parse(hook_ctx *ctx, struct packet *pkt)
 	pkt->is_part = ip.part.is_part;
 	pkt->may_be_cut = ip.may_be_cut;
 	pkt->fragment_id = ip.part.id;
+	pkt->part_protocol = ip.part.protocol;
 	if (ip.part.offset)
 		return parse_fragment(pkt);
-	if (pkt->l3 + pkt->length < pkt->l4 + TRANSPORT_LEAST)
-		return PASS_MALFORMED;
-	if (is_icmp(pkt))
-		return parse_icmp(ctx, pkt);
-	if (!protocol_has_ports(pkt->protocol))
-		return PASS_NOT_TRANSPORT;
-	pkt->key.protocol = ip.protocol;
-	verdict = parse_transport(ctx, pkt);
-	if (pkt->is_part && !verdict)
+	verdict = parse_whole(ctx, pkt);
+	if (pkt->is_part && !pkt->is_error && (!verdict || hides_protocol(pkt)))
 		fragment_note(pkt);
 	return verdict;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cutting a packet for a tunnel that it does not fit, where its sender allows that (RFC 791, section 3.2). The first piece
- * goes on at once. A copy comes back from the siding as the rest: it loses what has gone ahead, and is cut again if need
- * be. So only the inner packet is in fragments, which the server puts together behind its end of the tunnel. TC only.
+ * Cutting a packet that does not fit its tunnel or, by direct routing, its link, where its sender allows that (RFC 791,
+ * section 3.2). The first piece goes on at once. A copy comes back from the siding as the rest: it loses what has gone
+ * ahead, and is cut again if need be. So only the inner packet of a tunnel is in fragments, which the server puts together
+ * behind its end. TC only.
  *
  * With pmtu_disc 0 "don't fragment" counts for nothing: it is taken off, and since such a packet may have no number
  * (RFC 6864) it gets one.

@@ -29,7 +29,11 @@ static __always_inline bool tell_of_tunnel(hook_ctx *ctx, struct packet *pkt, co
 	*action = hook_action(DROP_NO_ROUTE);
 	pkt->from = LOOPBACK_IFINDEX; /* the answer is the director's own, which needs no forwarding */
 	dest = bpf_map_lookup_elem(&dests, &conn->dest);
-	if (dest && answer_write(ctx, pkt, reason) && !hop_ask(ctx, pkt, conn, dest, &conn->back))
+	if (!dest || !answer_write(ctx, pkt, reason))
+		return true;
+	if (conn->state & CONN_LOCAL_CLIENT)
+		*action = hook_send_local(ctx);
+	else if (!hop_ask(ctx, pkt, conn, dest, &conn->back))
 		*action = hop_send(ctx, pkt, &conn->back);
 	return true;
 #else
@@ -76,7 +80,7 @@ static __always_inline bool is_silent(hook_ctx *ctx, const struct packet *pkt, e
 static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct settings *settings, enum verdict verdict,
 				  int action)
 {
-	bool answer = is_answered(pkt, verdict) && !is_silent(ctx, pkt, verdict);
+	bool answer = !pkt->is_opening && is_answered(pkt, verdict) && !is_silent(ctx, pkt, verdict);
 
 	if (answer && !HOOK_IS_COMPLETE) {
 		verdict = PASS_TO_TC;
@@ -92,7 +96,7 @@ static __always_inline int refuse(hook_ctx *ctx, struct packet *pkt, struct sett
 		return action;
 	if (verdict == ANSWER_COOKIE)
 		return greet(ctx, pkt, settings);
-	if (verdict == ANSWER_RESET)
+	if (verdict == ANSWER_RESET || pkt->is_opening) /* who is connected already takes no ICMP error for an answer */
 		return answer_allowed() && synproxy_reset(ctx, pkt) ? hook_return(ctx, pkt)
 								    : hook_action(DROP_HANDSHAKE);
 	return answer && answer_write(ctx, pkt, verdict) ? answer_send(ctx, pkt) : hook_action(verdict);

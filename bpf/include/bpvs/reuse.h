@@ -3,7 +3,8 @@
  * The connection that a packet of a client finds: does it go on with the packet, or make room for a new one? (IPVS:
  * ip_vs_in_hook, is_new_conn_expected)
  *
- *	server removed			any packet	expire_nodest_conn; else it is dropped further on
+ *	server removed			SYN, INIT	conn_reuse_mode or expire_nodest_conn
+ *					any other	expire_nodest_conn; else it is dropped further on
  *	server's weight 0		SYN, INIT	expire_nodest_conn
  *	TIME_WAIT, CLOSE, SCTP CLOSED	SYN, INIT	conn_reuse_mode, unless a template sent it to its server
  *	FIN_WAIT, no reply ever seen	SYN		the same with bit 2
@@ -35,12 +36,19 @@ static __always_inline bool conn_is_over(const struct conn *conn, const struct v
 	return state == STATE_TIME_WAIT || state == STATE_CLOSE || state == STATE_SCTP_CLOSED;
 }
 
-/* Without a server, or on the way to that. */
-static __always_inline bool conn_is_forsaken(const struct packet *pkt, const struct conn *conn)
+/*
+ * Without a server, or on the way to that? Who asks for a connection is not sent to a removed server: IPVS drops it until
+ * the old connection expires, a minute or more of silence for clients whose ports come round.
+ */
+static __always_inline bool conn_is_forsaken(const struct packet *pkt, const struct conn *conn, const struct vs *vs)
 {
-	struct dest *dest = conn_dest(conn);
+	bool asks = packet_asks(pkt);
+	struct dest *dest;
 
-	return !dest || conn_is_left(conn, dest) || (dest->flags & DEST_QUIET && packet_asks(pkt));
+	if (!vs->expire_nodest_conn && !(asks && vs->conn_reuse_mode))
+		return false;
+	dest = conn_dest(conn);
+	return !dest || conn_is_left(conn, dest) || (vs->expire_nodest_conn && asks && dest->flags & DEST_QUIET);
 }
 
 static __always_inline bool conn_makes_room(hook_ctx *ctx, const struct packet *pkt, const struct conn *conn,
@@ -48,7 +56,7 @@ static __always_inline bool conn_makes_room(hook_ctx *ctx, const struct packet *
 {
 	if (pkt->direction != DIR_IN || pkt->is_error)
 		return false;
-	if (vs->expire_nodest_conn && conn_is_forsaken(pkt, conn))
+	if (conn_is_forsaken(pkt, conn, vs))
 		return true;
 	if (!conn_is_over(conn, vs))
 		return false;

@@ -156,7 +156,7 @@ __noinline int segment_write(hook_ctx *ctx, struct packet *pkt)
 	else
 		segment->tcp.check = csum_fold16(pseudo);
 	family = address_is_ipv4(&segment->dst) ? FAMILY_IPV4 : FAMILY_IPV6;
-	if (family != pkt->family && !hook_change_family(ctx, family))
+	if (family != pkt->family && !hook_change_family(ctx, family, 0))
 		return false;
 	pkt->family = family;
 	ip = family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);

@@ -11,8 +11,8 @@
  *	  | <--- ACK, window| ACK ---------------> |
  *	  | <== both ways, numbers translated ===> |      sequence.h
  *
- * While SYNs are few, a copy of each cookie waits in the siding and is sent again if its client was not heard of, whose ACK
- * may be lost: one that waits for the server's first word would wait for ever. In a flood nothing is kept.
+ * While SYNs are few, a copy of each cookie waits in the siding and is sent again, three times, if its client was not heard
+ * of, whose ACK may be lost: one that waits for the server's first word would wait for ever. In a flood nothing is kept.
  *
  * Lost packets: the client repeats its SYN, or probes the closed window, which opens as its ACK would have; the SYN to the
  * server is repeated from the siding; the server repeats its SYN, ACK until it has our ACK (synproxy_confirm). The
@@ -33,9 +33,10 @@
 #define PROXY_MSS_IPV6 1420
 #define CONFIRM_WINDOW 0x1000 /* small enough for whoever does not scale */
 #define SYN_AGAIN 1000        /* units of clock_ms(); doubled each time */
-#define SYN_TRIES 5
-#define FEW_GREETINGS 64   /* SYNs in a second that are no flood */
-#define GREETING_AGAIN 800 /* units of clock_ms() */
+#define SYN_TRIES 5           /* the last of them half a minute after the first */
+#define FEW_GREETINGS 64      /* SYNs in a second that are no flood */
+#define GREETING_AGAIN 800    /* units of clock_ms(); the mark of what waits tells no more than HOLD_SINCE_MASK */
+#define GREETING_TRIES 3
 
 /* What a connection remembers while its server has not answered; lies in conn.back, which is not needed yet. */
 struct handshake {
@@ -123,7 +124,7 @@ static __always_inline bool greeting_take(void)
 	return runtime && limit_take(&runtime->greetings, &runtime->greetings_since, FEW_GREETINGS);
 }
 
-/* Answers a cookie that is none. Not static: verified once. */
+/* Answers a cookie that is none, or a client that has brought one and gets no server. Not static: verified once. */
 __noinline int synproxy_reset(hook_ctx *ctx, struct packet *pkt)
 {
 	struct segment *segment;
@@ -133,7 +134,7 @@ __noinline int synproxy_reset(hook_ctx *ctx, struct packet *pkt)
 	segment = segment_new(&pkt->key.dst, &pkt->key.src, pkt->key.dport, pkt->key.sport, TCP_RST);
 	if (!segment)
 		return false;
-	segment->seq = tcp_ack(ctx, pkt);
+	segment->seq = pkt->is_opening ? pkt->cookie + 1 : tcp_ack(ctx, pkt);
 	return segment_write(ctx, pkt);
 }
 
@@ -157,6 +158,7 @@ __noinline int synproxy_open(hook_ctx *ctx, struct packet *pkt, struct handshake
 	segment->window = offer.scale < NO_SCALE ? 0xffff : handshake->window;
 	segment->words = offer_write(&offer, segment->options);
 	pkt->is_opening = true;
+	pkt->cookie = handshake->cookie;
 	return segment_write(ctx, pkt);
 }
 

@@ -3,6 +3,7 @@
 #ifndef BPVS_TCP_OPTION_H
 #define BPVS_TCP_OPTION_H
 
+#include "csum.h"
 #include "packet.h"
 
 #define MAX_OPTIONS 40 /* bytes, and so the most options that there can be */
@@ -14,6 +15,9 @@ enum tcp_option {
 	OPTION_SCALE,
 	OPTION_SACK_PERMITTED,
 	OPTION_SACK,
+	OPTION_FAST_OPEN = 34, /* RFC 7413 */
+	OPTION_TOA_IPV6 = 253, /* see toa.h */
+	OPTION_TOA_IPV4 = 254,
 };
 
 /* Options as words of a header: kind and length stand in front, NOPs fill up. */
@@ -60,6 +64,23 @@ __noinline __u32 option_find(hook_ctx *ctx, __u32 at, __u32 end, __u8 kind, __u8
 		at += option >> 8;
 	}
 	return 0;
+}
+
+/* Overwrites bytes of options with NOPs; what that adds to a sum over the segment. Not static either. */
+__noinline __u32 option_blank(hook_ctx *ctx, __u32 at, __u32 size)
+{
+	__u64 delta = 0;
+
+	for (__u32 i = 0; i < MAX_OPTIONS; i++) {
+		__u8 *byte = packet_at(ctx, at + i, 1);
+		__u32 shift = (at + i) & 1 ? 8 : 0; /* its place in a word of the sum */
+
+		if (i >= size || !byte)
+			break;
+		delta += csum_delta16(*byte << shift, OPTION_NOP << shift);
+		*byte = OPTION_NOP;
+	}
+	return csum_fold32(delta);
 }
 
 /* Takes one option, of that kind and size, into an offer. Not static either. */

@@ -37,7 +37,8 @@ struct {
 	__type(value, struct quoted_ipv6);
 } quotes SEC(".maps");
 
-static __always_inline bool icmp_kind_for_ipv4(const struct icmp_header *from, struct icmp_header *to)
+/* less: bytes by which the embedded packet's headers are shorter in IPv4. */
+static __always_inline bool icmp_kind_for_ipv4(const struct icmp_header *from, struct icmp_header *to, __u32 less)
 {
 	__u32 mtu = bpf_ntohl(from->rest);
 
@@ -47,8 +48,7 @@ static __always_inline bool icmp_kind_for_ipv4(const struct icmp_header *from, s
 		to->code = from->code == ICMPV6_PORT_UNREACHABLE ? ICMP_PORT_UNREACHABLE : ICMP_HOST_UNREACHABLE;
 	if (from->type == ICMPV6_TOO_BIG) {
 		to->code = ICMP_TOO_BIG_CODE;
-		to->rest = bpf_htonl(mtu > IPV6_LEAST_MTU ? (mtu - FAMILY_DIFFERENCE) & 0xffff
-							  : IPV6_LEAST_MTU - FAMILY_DIFFERENCE);
+		to->rest = bpf_htonl(mtu > IPV6_LEAST_MTU ? (mtu - less) & 0xffff : IPV6_LEAST_MTU - less);
 	}
 	return from->type != ICMPV6_PARAMETER;
 }
@@ -76,10 +76,11 @@ static __always_inline bool quote_for_ipv4(hook_ctx *ctx, const struct packet *p
 					   struct quoted_ipv4 *quote, __be32 rest)
 {
 	struct icmp_header *icmp = packet_at(ctx, pkt->l4, sizeof(*icmp));
-	__u32 payload = translate_payload(ctx, pkt->family, pkt->inner_l3);
+	__u32 payload = translate_payload(ctx, pkt->family, pkt->inner_l3), headers = pkt->inner_l4 - pkt->inner_l3;
 
-	if (!icmp || !icmp_kind_for_ipv4(icmp, &quote->icmp))
+	if (!icmp || !icmp_kind_for_ipv4(icmp, &quote->icmp, headers - sizeof(struct iphdr)))
 		return false;
+	payload -= headers - sizeof(struct ipv6hdr);
 	translate_fill_ipv4(&quote->outer, ends->src, ends->dst, sizeof(*quote), 0, translate_ttl(pkt), IPPROTO_ICMP);
 	translate_fill_ipv4(&quote->inner, ends->dst, ends->src, sizeof(struct iphdr) + payload, 0, pkt->ttl,
 			    pkt->key.protocol);
@@ -137,7 +138,7 @@ __noinline int translate_error(hook_ctx *ctx, struct packet *pkt, const struct c
 	if (ipv4 ? !quote_for_ipv4(ctx, pkt, &ends, (void *)quote, number)
 		 : !quote_for_ipv6(ctx, pkt, &ends, quote, number))
 		return false;
-	if (!hook_change_family(ctx, ipv4 ? FAMILY_IPV4 : FAMILY_IPV6) || !hook_resize(ctx, l3 + size))
+	if (!hook_change_family(ctx, ipv4 ? FAMILY_IPV4 : FAMILY_IPV6, 0) || !hook_resize(ctx, l3 + size))
 		return false;
 	if (ipv4)
 		hook_store(ctx, l3, quote, sizeof(struct quoted_ipv4));

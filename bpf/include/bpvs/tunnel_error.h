@@ -10,9 +10,8 @@
 #include "conn.h"
 #include "forward/tun.h"
 #include "parse.h"
+#include "translate.h"
 
-#define PATH_MTU_KEPT 600000 /* units of clock_ms(): as the kernel keeps it (net.ipv4.route.mtu_expires) */
-#define PATH_MTU_LEAST 576
 #define GUE_OPTIONS_MASK 0x1f
 #define GRE_CHECKSUM_BIT 0x80
 
@@ -20,17 +19,12 @@
 static __always_inline enum verdict tunnel_error_read(hook_ctx *ctx, const struct packet *pkt, __u32 *mtu)
 {
 	struct icmp_header *icmp = packet_at(ctx, pkt->l4, sizeof(*icmp));
-	bool ipv4 = pkt->family == FAMILY_IPV4;
 
 	if (!icmp)
 		return PASS_MALFORMED;
-	if (icmp->type == (ipv4 ? ICMP_EXPIRED : ICMPV6_EXPIRED))
+	if (icmp->type == (pkt->family == FAMILY_IPV4 ? ICMP_EXPIRED : ICMPV6_EXPIRED))
 		return DROP_TTL;
-	if (ipv4 ? icmp->type == ICMP_UNREACHABLE && icmp->code == ICMP_TOO_BIG_CODE : icmp->type == ICMPV6_TOO_BIG) {
-		*mtu = bpf_ntohl(icmp->rest) & (ipv4 ? 0xffff : ~0U);
-		return DROP_TOO_BIG;
-	}
-	return DROP_NO_ROUTE;
+	return icmp_is_too_big(icmp, pkt->family, mtu) ? DROP_TOO_BIG : DROP_NO_ROUTE;
 }
 
 /* Where the client's packet begins in the quoted one; 0 if that is no tunnel's. */
@@ -67,14 +61,23 @@ static __always_inline bool tunnel_error_parse(hook_ctx *ctx, struct packet *pkt
 	return parse_ports(ctx, ip.l4, &pkt->key.sport, &pkt->key.dport);
 }
 
-/* Takes off what is before the client's packet; in an IPv6 frame the kernel leaves no less than an IPv6 header behind. */
-static __always_inline bool tunnel_error_uncover(hook_ctx *ctx, const struct packet *pkt, __u32 at)
+/*
+ * Takes off what is before the client's packet; in an IPv6 frame the kernel leaves no less than an IPv6 header behind. The
+ * kernel has to know of another family, or its neighbour code would take the answer for one of the tunnel's.
+ */
+static __always_inline bool tunnel_error_uncover(hook_ctx *ctx, const struct packet *pkt, __u32 at, __u8 outside)
 {
 	__u32 least = at + sizeof(struct ipv6hdr);
+	int before = at - pkt->l3;
 
 	if (hook_length(ctx) < least && !hook_resize(ctx, least))
 		return false;
-	return !bpf_skb_adjust_room(ctx, -(int)(at - pkt->l3), BPF_ADJ_ROOM_MAC, 0);
+	if (pkt->family != outside) {
+		if (!hook_change_family(ctx, pkt->family, 0))
+			return false;
+		before += pkt->family == FAMILY_IPV4 ? -FAMILY_DIFFERENCE : FAMILY_DIFFERENCE;
+	}
+	return !bpf_skb_adjust_room(ctx, -before, BPF_ADJ_ROOM_MAC, 0);
 }
 
 /*
@@ -88,9 +91,11 @@ static __noinline struct conn *tunnel_error_open(hook_ctx *ctx, struct packet *p
 	struct conn *conn;
 	struct dest *dest;
 	__u32 at, mtu = 0;
+	__u8 outside;
 
 	if (!pkt || !reason || parse_ip(ctx, pkt->family, pkt->inner_l3, &outer))
 		return NULL;
+	outside = pkt->family;
 	at = tunnel_error_inner(ctx, outer.l4, outer.protocol);
 	*reason = tunnel_error_read(ctx, pkt, &mtu);
 	if (!at || *reason < DROP_NO_SERVER || !tunnel_error_parse(ctx, pkt, at))
@@ -102,13 +107,11 @@ static __noinline struct conn *tunnel_error_open(hook_ctx *ctx, struct packet *p
 	if (!dest)
 		return NULL;
 	if (*reason == DROP_TOO_BIG) {
-		dest->path_mtu = mtu > PATH_MTU_LEAST ? mtu : PATH_MTU_LEAST;
-		dest->path_mtu_until = clock_ms(clock_ns()) + PATH_MTU_KEPT;
+		path_mtu_note(dest, mtu);
 		pkt->mtu = dest->path_mtu - tun_overhead(dest, dest->tunnel.check);
 	}
-	if (!tunnel_error_uncover(ctx, pkt, at))
+	if (!tunnel_error_uncover(ctx, pkt, at, outside))
 		return NULL;
-	packet_set_family(ctx, pkt->family);
 	pkt->is_error = false;
 	pkt->is_quoted = true;
 	pkt->direction = DIR_OUT; /* the answer goes to the client */

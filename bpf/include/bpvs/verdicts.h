@@ -9,7 +9,7 @@ enum verdict {
 
 	/* handed on to the stack, untouched */
 	PASS_IDLE = 1,          /* no virtual service of that family */
-	PASS_NOT_IP = 2,        /* neither IPv4 nor IPv6, or a VLAN tag: its own interface will see it */
+	PASS_NOT_IP = 2,        /* neither IPv4 nor IPv6, or a VLAN's tag: its own interface will see it */
 	PASS_NOT_FOR_HOST = 3,  /* the frame is addressed to another station */
 	PASS_NOT_TRANSPORT = 4, /* not TCP, UDP, SCTP or an ICMP error */
 	PASS_MALFORMED = 5,     /* shorter than its headers claim, or with an IPv4 address in an IPv6 header */
@@ -30,12 +30,12 @@ enum verdict {
 	DROP_NO_ROOM = 39,          /* the frame cannot grow by its outer header */
 	DROP_NO_LOCAL_ADDRESS = 40, /* a FullNAT server, but no local address of its family */
 	DROP_NO_PORT = 41,          /* all ports of the local addresses are in use toward that server */
-	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, fragments, most of ICMP */
+	DROP_UNTRANSLATABLE = 42,   /* between IPv6 and IPv4: extension headers, options, most of ICMP */
 	DROP_FRAGMENT = 44,         /* its first one did not come in time or got no server; of SCTP: its port changes */
 	DROP_DEFENCE = 45,          /* would open a connection, but drop_packet takes its share */
 	DROP_STRAY = 46,            /* from the port of a NAT server, but of no connection (nat_icmp_send) */
 	DROP_NO_CALL_ID = 47,       /* engine sip: no message, or one without Call-ID */
-	DROP_HANDSHAKE = 43,        /* from a client whose server has not answered yet, or not as it should */
+	DROP_HANDSHAKE = 43, /* from a client whose server has not answered yet, or not as it should; a SYN given up */
 
 	/* turned into an answer, or held */
 	ANSWER_COOKIE = 64,    /* SYNPROXY: a SYN, answered with a cookie */
@@ -46,7 +46,7 @@ enum verdict {
 	ANSWER_TUNNEL = 69,    /* an ICMP error about a tunnel, passed on to the client as one about its packet */
 	HOLD_FINISH = 80,      /* sent round by the siding to have its checksum finished, or its route taken off */
 	HOLD_FRAGMENT = 82,    /* a fragment that came before the first one of its datagram, in the siding */
-	HOLD_COOKIE = 83,      /* SYNPROXY: a cookie sent again, because its client was not heard of */
+	HOLD_COOKIE = 83,      /* SYNPROXY: a cookie sent again, because its client was not heard of, or a refusal */
 	HOLD_SYN = 81,         /* SYNPROXY: a SYN to a server that has not answered, in the siding */
 
 	VERDICT_COUNT = 96,

@@ -31,7 +31,9 @@ def chosen(sightings: Iterable[Sighting], address: str, flags: Iterable[str]) ->
 
 
 def table(sightings: Iterable[Sighting], names: Mapping[bytes, str], style: Style) -> str:
-    """One row for each sighting, below it those of the packets in a tunnel; what differs from the row above stands out.
+    """One row for each sighting, below it what is in its tunnel and whom its TOA tells.
+
+    What differs from the row above stands out.
 
     `names`: the machine of each MAC address.
     """
@@ -48,11 +50,14 @@ def _rows(sighting: Sighting, names: Mapping[bytes, str], arrow: str, style: Sty
     who = [f"{names.get(mac, '?')} {mac[-2:].hex(':')}" for mac in (frame.source, frame.destination)]
     name, way = sighting.place.split()
     rows = [(name, way, f" {arrow} ".join(who), *_words(frame.packet, arrow))]
+    below = "└" if style.unicode else "+"
     inner = frame.packet.inner
     while inner:
         ends, carries, ttl = _words(inner, arrow)
-        rows.append(("", "", "", f"{'└' if style.unicode else '+'} {ends}", carries, ttl))
+        rows.append(("", "", "", f"{below} {ends}", carries, ttl))
         inner = inner.inner
+    if frame.packet.innermost.toa:
+        rows.append(("", "", "", f"{below} TOA {frame.packet.innermost.toa}", "", ""))
     return rows
 
 

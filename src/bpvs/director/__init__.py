@@ -223,7 +223,7 @@ class Director(Operations):
         instance = self.instance()
         if instance is None:
             return {}
-        counts = instance.verdicts.sums(_abi.VERDICT_COUNT)
+        counts = instance.verdicts.sums(range(_abi.VERDICT_COUNT))
         return {
             name: counts[number][0]
             for number, name in _abi.VERDICT_NAMES.items()
@@ -290,9 +290,9 @@ class Director(Operations):
 
     def up_locked(self, interfaces: Sequence[str] | None, mode: str, connections: int | None) -> Instance:
         """As up(), for a caller that holds the lock on bpffs.root(); what it loaded goes again if attaching fails."""
-        from bpvs.director import classifier, foreign, marks
+        from bpvs.director import classifier, marks
         from bpvs.director.interfaces import attach, attach_egress
-        from bpvs.director.publish import relocate
+        from bpvs.director.publish import relocate, settle_locals
         from bpvs.director.rows import read_rows
 
         before = self.instance()
@@ -309,7 +309,7 @@ class Director(Operations):
                     self._unload(instance)
                 raise
             rows = read_rows(instance).values()
-            foreign.settle(instance, rows)
+            settle_locals(instance, rows)
             marks.settle(instance, rows)
             classifier.settle(instance)
             relocate(instance)

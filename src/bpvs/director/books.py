@@ -14,6 +14,7 @@ from bpvs.kernel.instance import Instance
 from bpvs.model import Address, DirectorError, Method, Protocol, RealServer
 
 _HEAD = _abi.BOOK.select("used", "exhausted")
+_ENDS = _abi.BOOK_KEY.select("local", "server")
 _WORD_BITS = 64
 _RESERVED_WORDS = _abi.FIRST_PORT // _WORD_BITS
 _EMPTY = _abi.BOOK.pack(
@@ -50,12 +51,21 @@ def make(instance: Instance, keys: Iterable[bytes]) -> None:
             raise DirectorError(f"no room for more ports: {pairs} ({error.strerror})") from error
 
 
-def sweep(instance: Instance, keys: set[bytes]) -> None:
-    """Remove the books that are not among `keys` and have no port taken."""
+def sweep(instance: Instance, keys: set[bytes]) -> list[tuple[bytes, bytes]]:
+    """Remove the books that are not among `keys` and have no port taken.
+
+    Local and server address of those that some connection still needs, as they stand in the map.
+    """
     books = instance.books
+    needed = []
     for key in books:
-        if key not in keys and not _figures(books[key])[0]:
+        if key in keys:
+            continue
+        if _figures(books[key])[0]:
+            needed.append(_ENDS.unpack(key))
+        else:
             del books[key]
+    return needed
 
 
 def read(instance: Instance, key: bytes) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from bpvs.model import (
     Address,
     Check,
     Family,
+    InvalidLocal,
     InvalidServer,
     Method,
     NoRoom,
@@ -91,6 +92,16 @@ class Capability(Check):
         if service.synproxy:
             self._require_remote(server, "SYNPROXY (-j)")
 
+    def local(self, service: VirtualService, address: Address) -> None:
+        """Raise InvalidLocal for an address that is a broadcast address here."""
+        if not self._judging().is_server_address(address):
+            raise InvalidLocal
+
+    def _judging(self) -> Judge:
+        if self._judge is None:
+            self._judge = self._new_judge()
+        return self._judge
+
     def _require_remote(self, server: RealServer, what: str) -> None:
         if self._place(server.address).is_local:
             raise NotBuilt(f"{what} does not go with {server.address}, which is an address of the director itself")
@@ -99,11 +110,10 @@ class Capability(Check):
         known = self.places.get(address)
         if known is not None:
             return known
-        if self._judge is None:
-            self._judge = self._new_judge()
-        if not self._judge.is_server_address(address):
+        judge = self._judging()
+        if not judge.is_server_address(address):
             raise InvalidServer
-        place = self.places[address] = place_of(self._judge, address)
+        place = self.places[address] = place_of(judge, address)
         return place
 
 

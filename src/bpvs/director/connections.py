@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bpvs.director.plans import ENGINE
 from bpvs.director.rows import address_of
 from bpvs.kernel import _abi
+from bpvs.kernel._abi import CONN_STATE, CONN_TEMPLATE, CONN_USED, CONN_VOID, STATE_NEW
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address, Connection, Protocol, Timeouts
 from bpvs.model.address import V4_MAPPED_PREFIX
@@ -20,7 +21,7 @@ _UNITS_PER_S = 1e9 / 2**20  # of conn.seen, see clock_ms()
 _WORD = 0xFFFFFFFF
 _SECONDS = struct.Struct("=I")
 _TIMEOUTS_AT = _abi.SETTINGS.offset("timeout_s")
-_PROTOCOLS = {int(protocol): protocol for protocol in Protocol}
+_PROTOCOLS = {0: None} | {int(protocol): protocol for protocol in Protocol}
 _FIELDS = (
     *("state", "seen", "delta", "shift", "client_port", "virtual_port", "server_port"),
     *("protocol", "back", "client", "virtual", "server"),
@@ -51,37 +52,53 @@ class _Addresses(dict[bytes, Address]):
         return address
 
 
+class _Ends(dict[tuple[bytes, int, bytes, int, int], tuple[Protocol | None, Address, int, Address, int]]):
+    """Protocol, and virtual and server's address and port, by what a row holds of them: there are even fewer."""
+
+    def __missing__(
+        self, row: tuple[bytes, int, bytes, int, int]
+    ) -> tuple[Protocol | None, Address, int, Address, int]:
+        virtual, virtual_port, server, server_port, protocol = row
+        shown = address_of(virtual if protocol else _shown_mark(virtual))
+        ends = _PROTOCOLS[protocol], shown, ntohs(virtual_port), address_of(server), ntohs(server_port)
+        self[row] = ends
+        return ends
+
+
 def read_connections(instance: Instance) -> Iterator[Connection]:
     """Every connection and template, in the order of its row; what begins or ends meanwhile may be missing or shown."""
-    addresses = _Addresses()
+    addresses, ends = _Addresses(), _Ends()
     timeouts = read_timeouts(instance)
     high = instance.runtime.load(0, "conn_high")
     for first in range(0, high, _CHUNK):
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) >> 20
-        for row, fields in enumerate(instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS), first):
-            state, seen, delta, shift, client_port, virtual_port, server_port, protocol, back, *ends = fields
-            if not state & _abi.CONN_USED:
+        rows = enumerate(instance.conns.rows(first, min(_CHUNK, high - first), *_FIELDS), first)
+        for row, (state, seen, delta, shift, client_port, port, server_port, number, back, client, far, server) in rows:
+            if not state & CONN_USED:
                 continue
-            client, virtual, server = ends
-            number = state & _abi.CONN_STATE
-            is_template = state & _abi.CONN_TEMPLATE != 0
-            timeout = _TEMPLATE.unpack_from(back)[0] if is_template else timeouts[number]
+            engine = call_id = ""
+            void = is_template = False
+            if state & CONN_TEMPLATE:
+                (timeout,), is_template, void = _TEMPLATE.unpack_from(back), True, state & CONN_VOID
+                if delta | shift:
+                    engine, call_id = ENGINE, _call_id(instance, row)
+            else:
+                timeout = timeouts[state & CONN_STATE]
             left = timeout - ((now - seen) & _WORD) / _UNITS_PER_S
-            void = state & _abi.CONN_VOID
-            of_engine = is_template and delta | shift
+            protocol, virtual, virtual_port, real, real_port = ends[far, port, server, server_port, number]
             yield Connection(
-                _PROTOCOLS[protocol] if protocol else None,
+                protocol,
                 addresses[client],
                 ntohs(client_port),
-                addresses[virtual if protocol else _shown_mark(virtual)],
-                _VOID_PORT if void else ntohs(virtual_port),
-                addresses[server],
-                _VOID_PORT if void else ntohs(server_port),
-                "UDP" if number == _abi.STATE_NEW and protocol == Protocol.UDP else _STATES[number],
+                virtual,
+                _VOID_PORT if void else virtual_port,
+                real,
+                _VOID_PORT if void else real_port,
+                "UDP" if state & CONN_STATE == STATE_NEW and number == Protocol.UDP else _STATES[state & CONN_STATE],
                 left if left > 0 else 0.0,
-                engine=ENGINE if of_engine else "",
-                engine_data=_call_id(instance, row) if of_engine else "",
-                is_template=is_template,
+                engine,
+                call_id,
+                is_template,
             )
 
 

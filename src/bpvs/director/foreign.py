@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 
 from bpvs.director.interfaces import attached_links
-from bpvs.director.rows import Row
+from bpvs.director.rows import Row, address_of
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
 from bpvs.model import Address
@@ -22,11 +22,14 @@ from bpvs.net.proxies import Proxies
 _FLAGS = struct.Struct("=I")
 
 
-def settle(instance: Instance, rows: Iterable[Row]) -> None:
-    """Make map, interfaces and the MAC addresses to answer with agree with the services in force."""
+def settle(instance: Instance, rows: Iterable[Row], leaving: Iterable[bytes]) -> None:
+    """Make map, interfaces and the MAC addresses to answer with agree with the services in force.
+
+    `leaving`: local addresses that no service has any more, but connections do; as they stand in the maps.
+    """
     foreign = instance.foreign
     before = set(foreign)
-    wanted = _foreigners(rows)
+    wanted = _foreigners(rows, map(address_of, leaving))
     if not before and not wanted:
         return
     for address, flags in wanted.items():
@@ -37,6 +40,9 @@ def settle(instance: Instance, rows: Iterable[Row]) -> None:
     for key in before.difference(address.mapped for address in wanted):
         del foreign[key]
     instance.settings.store(0, "foreigners", len(wanted))
+    news = [one for one, flags in wanted.items() if flags & _abi.FOREIGN_LOCAL and one.mapped not in before]
+    if news:
+        _announce(links, news)
 
 
 def clear() -> None:
@@ -44,9 +50,9 @@ def clear() -> None:
     _listen([], [])
 
 
-def _foreigners(rows: Iterable[Row]) -> dict[Address, int]:
+def _foreigners(rows: Iterable[Row], leaving: Iterable[Address]) -> dict[Address, int]:
     """enum foreign_flags by address."""
-    found: dict[Address, int] = {}
+    found = dict.fromkeys(leaving, _abi.FOREIGN_LOCAL)
     for row in rows:
         virtual = row.service.key.address
         if virtual is not None:
@@ -63,6 +69,16 @@ def _introduce(instance: Instance, links: Iterable[Link]) -> None:
     for link in links:
         if link.index < _abi.MAX_STATIONS:
             instance.stations.write(link.index, link.mac, at)
+
+
+def _announce(links: Iterable[Link], addresses: Iterable[Address]) -> None:
+    """Neighbours may know these at a director that had them before: tell them, where the data path answers for each."""
+    from bpvs.net.announce import announce  # ipvsadm does without, mostly
+
+    by_index = {link.index: link for link in links}
+    with Judge() as judge:
+        places = [(judge.interface(address), address) for address in addresses]
+    announce((by_index[index], address) for index, address in places if index in by_index)
 
 
 def _listen(links: Iterable[Link], addresses: Sequence[bytes]) -> None:

@@ -14,7 +14,7 @@ from bpvs.kernel.libbpf import TC_EGRESS, Libbpf
 from bpvs.model import DirectorError
 from bpvs.model.value import dataclass
 from bpvs.net import sysctl, tc
-from bpvs.net.driver import driver, has_native_xdp
+from bpvs.net.driver import driver, has_native_xdp, takes_off_tags
 from bpvs.net.links import Link, attachable, links
 
 HANDLE = 0x42505653  # "BPVS", as `tc filter show` gives it
@@ -40,13 +40,14 @@ class Attached:
 def attach(instance: Instance, names: Sequence[str] | None, mode: str) -> None:
     """Attach to the named interfaces (and lo), or to all that can bring packets, and remember the choice.
 
-    Raises DirectorError for a name that does not exist or cannot be attached to.
+    Raises DirectorError for a name that does not exist or cannot be attached to, and for one without XDP in mode xdp.
     """
-    wanted = _wanted(names)
+    present = links()
+    wanted = _wanted(names, present)
     instance.settings.store(0, "mode", MODES[mode])
     instance.settings.store(0, "restricted", int(names is not None))
     library = Libbpf()
-    _attach_links(instance, library, wanted, mode)
+    _attach_links(instance, library, wanted, mode, _under_vlans(present), is_strict=True)
     for index in _known(instance).keys() - {link.index for link in wanted}:
         _detach_link(instance, library, index)
     siding.ensure(instance, library, HANDLE, PRIORITY)
@@ -54,7 +55,10 @@ def attach(instance: Instance, names: Sequence[str] | None, mode: str) -> None:
 
 
 def attach_new(instance: Instance) -> None:
-    """Attach to interfaces that appeared since the last look, in the mode that was chosen; mend the siding."""
+    """Attach to interfaces that appeared since the last look, in the mode that was chosen; mend the siding.
+
+    One that takes no XDP has TC alone: nobody who changes the table asked for that interface.
+    """
     ensure_sysctls(instance)
     present = links()
     if not siding.stands(instance, present):
@@ -65,10 +69,20 @@ def attach_new(instance: Instance) -> None:
     attachments = instance.attachments
     for index in known.keys() - {link.index for link in present}:
         del attachments[_WORD.pack(index)]
-    new = [link for link in attachable(present) if link.index not in known]
+    possible = attachable(present)
+    new = [link for link in possible if link.index not in known]
     if new:
         numbers = {number: name for name, number in MODES.items()}
-        _attach_links(instance, Libbpf(), new, numbers[instance.settings.load(0, "mode")])
+        below = _under_vlans(new)
+        concerned = [link for link in possible if link in new or link.index in below]
+        _attach_links(
+            instance,
+            Libbpf(),
+            concerned,
+            numbers[instance.settings.load(0, "mode")],
+            _under_vlans(present),
+            is_strict=False,
+        )
 
 
 def attach_egress(instance: Instance) -> None:
@@ -132,8 +146,12 @@ def _sysctl(name: str) -> str:
         return ""
 
 
-def _wanted(names: Sequence[str] | None) -> list[Link]:
-    present = links()
+def _under_vlans(some: Iterable[Link]) -> set[int]:
+    """The interfaces that bring the frames of VLANs."""
+    return {link.lower for link in some if link.kind == "vlan"}
+
+
+def _wanted(names: Sequence[str] | None, present: list[Link]) -> list[Link]:
     possible = attachable(present)
     if names is None:
         return possible
@@ -174,7 +192,10 @@ def _note(instance: Instance, index: int, flags: int) -> None:
     instance.attachments[_WORD.pack(index)] = _abi.ATTACHMENT.pack(flags=flags)
 
 
-def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], mode: str) -> None:
+def _attach_links(
+    instance: Instance, library: Libbpf, wanted: Iterable[Link], mode: str, tagged: set[int], *, is_strict: bool
+) -> None:
+    """`tagged`: interfaces under VLANs; `is_strict`: in mode xdp each has to take it, else DirectorError."""
     program_tc, program_xdp = instance.open(PROGRAM_TC), instance.open(PROGRAM_XDP)
     known = _known(instance)
     try:
@@ -185,13 +206,28 @@ def _attach_links(instance: Instance, library: Libbpf, wanted: Iterable[Link], m
             flags |= _abi.ATTACHED_TC
             _note(instance, link.index, flags)
             library.attach_tc(link.index, program_tc, HANDLE, PRIORITY)
-            _attach_xdp(instance, library, link, program_xdp, flags, mode)
+            own_mode = mode
+            if link.index in tagged and mode != "tc" and takes_off_tags(link.name):
+                own_mode = _without_tags(link, mode, is_strict=is_strict)
+            _attach_xdp(instance, library, link, program_xdp, flags, own_mode, is_strict=is_strict)
     finally:
         os.close(program_tc)
         os.close(program_xdp)
 
 
-def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, flags: int, mode: str) -> None:
+def _without_tags(link: Link, mode: str, *, is_strict: bool) -> str:
+    """The mode for an interface whose VLANs XDP would take for its own network, and answer there."""
+    if mode == "xdp" and is_strict:
+        raise DirectorError(
+            f"interface {link.name}: XDP does not see its VLANs' tags, which the hardware takes off; "
+            f"`ethtool -K {link.name} rxvlan off` leaves them in place"
+        )
+    return "tc"
+
+
+def _attach_xdp(
+    instance: Instance, library: Libbpf, link: Link, program: int, flags: int, mode: str, *, is_strict: bool
+) -> None:
     """Bring XDP to what the mode wants; note the interface's MAC address, which the data path answers with.
 
     A driver may refuse it, for want of queues or for its MTU: in mode auto TC does it alone then.
@@ -214,7 +250,7 @@ def _attach_xdp(instance: Instance, library: Libbpf, link: Link, program: int, f
     except DirectorError as error:
         instance.stations.store(link.index, "carries_xdp", 0)
         _note(instance, link.index, flags & ~_abi.ATTACHED_XDP)
-        if mode == "xdp":
+        if mode == "xdp" and is_strict:
             raise DirectorError(f"interface {link.name}: {error}") from error
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from _socket import htons
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from bpvs.director import books, classifier, foreign, marks, strays
 from bpvs.director.capability import Place, place_of
@@ -48,7 +48,7 @@ def publish(instance: Instance, rows: dict[ServiceKey, Row], table: Table, place
         finally:
             settle(instance)
     else:
-        foreign.settle(instance, rows.values())  # addresses, interfaces and rules of the host may have changed
+        settle_locals(instance, rows.values())  # addresses, interfaces and rules of the host may have changed
         marks.settle(instance, rows.values())
         classifier.settle(instance)
     _zero(instance, table)
@@ -71,11 +71,20 @@ def settle(instance: Instance) -> None:
     for family, field in ((Family.IPV4, "services_ipv4"), (Family.IPV6, "services_ipv6")):
         instance.settings.store(0, field, sum(_concerns(row, family) for row in rows.values()))
     strays.settle(instance, rows.values())
-    books.sweep(instance, {key for row in rows.values() for key in _books_of(row)})
-    foreign.settle(instance, rows.values())
+    settle_locals(instance, rows.values())
     marks.settle(instance, rows.values())
     classifier.settle(instance)
     instance.settings.store(0, "unsettled", 0)
+
+
+def settle_locals(instance: Instance, rows: Iterable[Row]) -> None:
+    """What goes with local addresses: their books of ports, and what neighbours are answered about them.
+
+    One that was removed is answered for while connections to a server still have it.
+    """
+    needed = books.sweep(instance, {key for row in rows for key in _books_of(row)})
+    servers = {s.address.mapped for row in rows for s in row.servers if s.method is Method.FULLNAT}
+    foreign.settle(instance, rows, {local for local, server in needed if server in servers})
 
 
 def _concerns(row: Row, family: Family) -> bool:
@@ -83,13 +92,11 @@ def _concerns(row: Row, family: Family) -> bool:
     return row.service.key.family is family or any(server.address.family is family for server in row.servers)
 
 
-def _settle_uses(instance: Instance, rows: Iterable[Row]) -> None:
-    """How many servers need what the data path otherwise need not look for."""
-    tunnels = local = 0
-    for row in rows:
-        tunnels += sum(server.method is Method.TUNNEL for server in row.servers)
-        local += sum(instance.dests.load(dest, "flags") & _abi.DEST_LOCAL != 0 for dest in row.dests)
-    instance.settings.store(0, "tunnels", tunnels)
+def _settle_uses(instance: Instance, rows: Collection[Row]) -> None:
+    """What the data path otherwise need not look for."""
+    if any(server.method is Method.TUNNEL for row in rows for server in row.servers):
+        instance.settings.store(0, "tunnels", 1)
+    local = sum(instance.dests.load(dest, "flags") & _abi.DEST_LOCAL != 0 for row in rows for dest in row.dests)
     instance.settings.store(0, "local_servers", local)
 
 
@@ -152,14 +159,16 @@ def _publish_service(
     table: Table,
     places: Mapping[Address, Place],
 ) -> None:
-    before = None if key in table.fresh else old
-    if old is not None and before is None:
-        rooms.leave(old)
-    if table.has(key):
-        _show(instance, rooms, before, key, table, places)
-    if old is not None and (before is None or not table.has(key)):
+    if not table.has(key):
+        if old is not None:
+            instance.services.store(old.row, "family", 0)
+            rooms.leave(old)
+    elif old is None or key not in table.fresh:
+        _show(instance, rooms, old, key, table, places)
+    else:
+        rooms.leave(old)  # first: the new service's servers may be the old one's
+        _show(instance, rooms, None, key, table, places)
         instance.services.store(old.row, "family", 0)
-        rooms.leave(old)
 
 
 def _show(
@@ -173,8 +182,7 @@ def _show(
     """Write the service's new plan and put it in force; `before` is None for a service that was added."""
     servers = tuple(table.servers(key))
     row = before.row if before else rooms.service_row()
-    dests = [rooms.dest(row, key, server, before) for server in servers]
-    rooms.clean()
+    dests = rooms.dests(row, key, servers, before)
     for dest, server in zip(dests, servers, strict=True):
         rooms.reach(dest, server, places.get(server.address))
         rooms.limit(dest, server)
@@ -226,7 +234,6 @@ def _plan(
         local_first=local_first,
         local_ipv4=len(locals_) - ipv6,
         local_ipv6=ipv6,
-        local_turn=before.local_turn if before else 0,
         left=pack_counters(left),
         zero=pack_counters(zero),
     )
@@ -276,11 +283,9 @@ def _slots(
 def _left(rooms: Rooms, dests: list[int], before: Row | None) -> Counters:
     """A service's total is `left` + what its servers counted: keep it unchanged when servers come and go."""
     left = before.left if before else _NOTHING
-    known = set(before.dests) if before else set()
-    for dest in known.difference(dests):
-        left += rooms.traffic(dest)
-    for dest in set(dests).difference(known):
-        left -= rooms.traffic(dest)
+    known, listed = set(before.dests) if before else set(), set(dests)
+    left += rooms.traffic(known - listed)
+    left -= rooms.traffic(listed - known)
     return wrap(left)
 
 

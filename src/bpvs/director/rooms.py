@@ -9,15 +9,19 @@ from collections.abc import Iterable, Sequence
 from bpvs.director.capability import NO_SERVER, NO_SERVICE, Place
 from bpvs.director.identity import Virtual, virtual_of
 from bpvs.director.lists import Lists, wait_for_packets
-from bpvs.director.rows import Row, pack_counters
+from bpvs.director.rows import COUNTERS, Row, pack_counts
 from bpvs.director.turns import kept_weights, server_key
 from bpvs.kernel import _abi
 from bpvs.kernel.instance import Instance
-from bpvs.model import Counters, DirectorError, Method, RealServer, ServiceKey
+from bpvs.model import Counters, DirectorError, Family, Method, RealServer, ServiceKey
 from bpvs.model.table import Step
 
 _TUNNEL_AT = _abi.DEST.offset("tunnel")
 _SOURCE_SIZE = _abi.ADDRESS.size
+_ZERO_AT = _abi.DEST.offset("zero")
+_AVERAGE_AT = _abi.RATES.offset("average")
+_NO_RATES = bytes(_abi.COUNTERS.size)
+_NOTHING = (0,) * (_abi.COUNTERS.size // 8)
 _DEST = _abi.DEST.select("address", "virtual", "port", "virtual_port", "protocol", "family", "flags", "service", "zero")
 
 _Identity = tuple[Virtual, bytes, int]  # service, address, port
@@ -43,8 +47,8 @@ class Rooms:
         self._free_rows = [row for row in range(1, self._settings.load(0, "service_high")) if row not in self._services]
         self._removed: dict[_Identity, int] = {}
         self._former: dict[int, list[int]] = {}  # the same by service
-        self._untouched: set[int] = set()
-        self._used: list[int] = []
+        self._counted: dict[int, tuple[int, ...]] = {}  # in rows that nobody else has, before they were taken
+        self._used: list[int] = []  # rows taken that others had before
         self._idle: list[int] = []
         self._scan_dests()
 
@@ -87,28 +91,28 @@ class Rooms:
         """The first of `count` consecutive rows of `locals`."""
         return self._local_lists.rows(count, self._services)
 
-    def dest(self, service: int, key: ServiceKey, server: RealServer, before: Row | None) -> int:
-        """The row of `dests` for a server that is about to be listed.
+    def dests(self, service: int, key: ServiceKey, servers: Iterable[RealServer], before: Row | None) -> list[int]:
+        """The rows of `dests` for the servers of a service, which are about to be listed; before a plan shows them.
 
-        The one that it has; or had, if it was removed and still has connections (it is then the same server again, as
-        in IPVS); or a free one.
+        Each has the one that it had; or, if it was removed and still has connections, the one of then (it is the same
+        server again, as in IPVS); or a free one.
         """
-        known = self._known.get(service, {}).get(server_key(server)) if before else None
-        if known is not None:
-            return known
-        identity = _identity(key, server)
-        dest = self._removed.pop(identity, None)
-        if dest is None:
-            dest = self._free_dest()
-            self._take_dest(dest, service, key, server)
-        else:
-            self._instance.dests.store(dest, "service", service)
-            if before is None or self._instance.dests.load(dest, "flags") & _abi.DEST_ORPHAN:
-                self._forget_counters(dest)
-        self._listed.add(dest)
-        flags = self._instance.dests.load(dest, "flags")
-        self._instance.dests.store(dest, "flags", flags & ~_abi.DEST_ORPHAN | _abi.DEST_LISTED)
-        return dest
+        known = self._known.get(service, {}) if before else {}
+        virtual = virtual_of(key)
+        found = []
+        for server in servers:
+            dest = known.get(server_key(server))
+            if dest is None:
+                dest = self._removed.pop((virtual, server.address.mapped, server.port), None)
+                if dest is None:
+                    dest = self._free_dest()
+                    self._take_dest(dest, service, key.family, virtual, server)
+                else:
+                    self._list_again(dest, service, before)
+                self._listed.add(dest)
+            found.append(dest)
+        self._begin_anew()
+        return found
 
     def reach(self, dest: int, server: RealServer, place: Place | None) -> None:
         """Note how a server is reached: its tunnel, and what was learned of its place; None: that stays."""
@@ -155,16 +159,13 @@ class Rooms:
             notes.store(dest, "weight", weight)
         return weights
 
-    def clean(self) -> None:
-        """Forget the ways to servers that had a row before; to be called before a plan shows it."""
-        self._traffic.forget(self._used)
-        self._used.clear()
+    def traffic(self, dests: Iterable[int]) -> Counters:
+        """What was counted in rows since they were first used."""
+        return Counters(*map(sum, zip(*map(self._counts, dests), strict=True)))
 
-    def traffic(self, dest: int) -> Counters:
-        """What was counted in a row since it was first used."""
-        if dest in self._untouched:
-            return Counters()
-        return Counters(*self._traffic.sum(dest))
+    def _counts(self, dest: int) -> tuple[int, ...]:
+        found = self._counted.get(dest)
+        return self._traffic.sum(dest) if found is None else found
 
     def _scan_dests(self) -> None:
         """Sort the rows that no plan lists into those with connections left and those without."""
@@ -189,7 +190,7 @@ class Rooms:
         high = self._settings.load(0, "dest_high")
         if high < _abi.MAX_DESTS:
             self._settings.store(0, "dest_high", high + 1)
-            self._untouched.add(high)
+            self._counted[high] = _NOTHING
             return high
         wait_for_packets()
         gone = {identity: dest for identity, dest in self._removed.items() if not self._has_connections(dest)}
@@ -203,26 +204,40 @@ class Rooms:
     def _has_connections(self, dest: int) -> bool:
         return any(self._instance.dests.read(dest, "active", "inactive", "persistent"))
 
-    def _take_dest(self, dest: int, service: int, key: ServiceKey, server: RealServer) -> None:
-        virtual, virtual_port, protocol = virtual_of(key)
+    def _take_dest(self, dest: int, service: int, family: Family, virtual: Virtual, server: RealServer) -> None:
+        address, port, protocol = virtual
+        flags = _abi.DEST_USED | _abi.DEST_LISTED
         self._instance.dests.write(
             dest,
             _DEST.pack(
-                *(server.address.mapped, virtual, htons(server.port), htons(virtual_port)),
-                *(protocol, key.family, _abi.DEST_USED, service, pack_counters(self.traffic(dest))),
+                *(server.address.mapped, address, htons(server.port), htons(port)),
+                *(protocol, family, flags, service, bytes(COUNTERS.size)),
             ),
         )
-        if dest not in self._untouched:
+        if dest not in self._counted:
             self._used.append(dest)
-            self._forget_rates(dest)
 
-    def _forget_counters(self, dest: int) -> None:
-        """Another service lists the server now: its display starts at zero, its connections stay."""
-        self._instance.dests.write(dest, pack_counters(self.traffic(dest)), _abi.DEST.offset("zero"))
-        self._forget_rates(dest)
+    def _list_again(self, dest: int, service: int, before: Row | None) -> None:
+        """A server that was removed, whose connections are still there."""
+        dests = self._instance.dests
+        flags = dests.load(dest, "flags")
+        dests.store(dest, "service", service)
+        if before is None or flags & _abi.DEST_ORPHAN:
+            self._begin_display(dest, self._traffic.sum(dest))
+        dests.store(dest, "flags", flags & ~_abi.DEST_ORPHAN | _abi.DEST_LISTED)
 
-    def _forget_rates(self, dest: int) -> None:
-        self._instance.dest_rates.write(dest, bytes(_abi.COUNTERS.size), _abi.RATES.offset("average"))
+    def _begin_anew(self) -> None:
+        """Forget the ways to servers that had a row before, and what was counted there."""
+        counted = self._traffic.forget(self._used)
+        for dest, counts in counted.items():
+            self._begin_display(dest, counts)
+        self._counted |= counted
+        self._used.clear()
+
+    def _begin_display(self, dest: int, counts: Iterable[int]) -> None:
+        """Show counters and rates from zero on; connections stay."""
+        self._instance.dests.write(dest, pack_counts(counts), _ZERO_AT)
+        self._instance.dest_rates.write(dest, _NO_RATES, _AVERAGE_AT)
 
 
 def _identity(key: ServiceKey, server: RealServer) -> _Identity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from _socket import ntohs
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bpvs.director import books
 from bpvs.director.identity import is_probe, protocols, unpack_head
@@ -39,7 +39,7 @@ COUNTERS = struct.Struct("=5Q")
 PLAN_AT = _abi.SERVICE.offset("plan")
 _PLAN = _abi.PLAN.select(
     *("turn", "scheduler", "first", "count", "step", "top", "flags"),
-    *("local_first", "local_ipv4", "local_ipv6", "local_turn", "timeout_s", "mask", "left", "zero"),
+    *("local_first", "local_ipv4", "local_ipv6", "timeout_s", "mask", "left", "zero"),
 )
 _TUNNEL = _abi.TUNNEL.select("port", "type", "check")
 _MODULUS = 1 << 64
@@ -53,7 +53,7 @@ _BYTES_HALF, _BYTES_SHIFT = 0xF, 5
 class Row:
     """One service in force: its row, plan and servers (newest first) with their rows of `dests`.
 
-    `locals`: its local addresses, oldest first within each family; `local_turn` tells which one is next.
+    `locals`: its local addresses, oldest first within each family.
     """
 
     row: int
@@ -67,7 +67,6 @@ class Row:
     dests: tuple[int, ...]
     locals: tuple[Address, ...]
     local_first: int
-    local_turn: int
 
 
 def address_of(mapped: bytes) -> Address:
@@ -91,7 +90,7 @@ def read_rows(instance: Instance) -> dict[ServiceKey, Row]:
 def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Row:
     content = instance.services.bytes_at(row, PLAN_AT + current * _abi.PLAN.size, _abi.PLAN.size)
     turn, scheduler, first, count, step, top, flags, *local, timeout_s, mask, left, zero = _PLAN.unpack(content)
-    local_first, local_ipv4, local_ipv6, local_turn = local
+    local_first, local_ipv4, local_ipv6 = local
     servers, dests = [], []
     for mapped, port, method, own, weight, dest in instance.servers.rows(
         first, count, "address", "port", "method", "flags", "weight", "dest"
@@ -114,7 +113,6 @@ def _read_row(instance: Instance, row: int, key: ServiceKey, current: int) -> Ro
         tuple(dests),
         tuple(address_of(mapped) for (mapped,) in addresses),
         local_first,
-        local_turn,
     )
 
 
@@ -131,28 +129,28 @@ def table_of(rows: Mapping[ServiceKey, Row], check: Check | None) -> Table:
 
 def wrap(counters: Counters) -> Counters:
     """Bring differences back into 64 bits, as the counters are kept."""
-    return Counters(
-        counters.connections % _MODULUS,
-        counters.in_packets % _MODULUS,
-        counters.out_packets % _MODULUS,
-        counters.in_bytes % _MODULUS,
-        counters.out_bytes % _MODULUS,
-    )
+    return Counters(*(count % _MODULUS for count in _counts(counters)))
 
 
 def pack_counters(counters: Counters) -> bytes:
     """struct counters."""
-    wrapped = wrap(counters)
-    return COUNTERS.pack(
-        wrapped.connections, wrapped.in_packets, wrapped.out_packets, wrapped.in_bytes, wrapped.out_bytes
-    )
+    return pack_counts(_counts(counters))
+
+
+def pack_counts(counts: Iterable[int]) -> bytes:
+    """struct counters of its fields."""
+    return COUNTERS.pack(*(count % _MODULUS for count in counts))
+
+
+def _counts(counters: Counters) -> tuple[int, ...]:
+    return counters.connections, counters.in_packets, counters.out_packets, counters.in_bytes, counters.out_bytes
 
 
 def read_status(instance: Instance) -> dict[ServiceKey, ServiceStatus]:
     """Counters, rates and connections of everything in force."""
     rows = read_rows(instance)
     high = instance.settings.load(0, "dest_high")
-    traffic = [Counters(*sums) for sums in instance.traffic.sums(high)]
+    traffic = [Counters(*sums) for sums in instance.traffic.sums(range(high))]
     dests = list(instance.dests.rows(0, high, "flags", "active", "inactive", "persistent", "zero"))
     rates = list(instance.dest_rates.rows(0, high, "average"))
 

@@ -14,7 +14,7 @@ _AVERAGE_AT = _abi.RATES.offset("average")
 
 def read_cpus(instance: Instance) -> list[Counters]:
     """What each possible CPU counted since the instance was loaded; no command sets it to zero."""
-    return [Counters(*one) for one in instance.traffic.by_cpu(instance.settings.load(0, "dest_high"))]
+    return [Counters(*one) for one in instance.traffic.by_cpu(range(instance.settings.load(0, "dest_high")))]
 
 
 def read_totals(instance: Instance) -> Totals:

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from bpvs.text.endpoint import EndpointPrinter
 from bpvs.text.listing import VERSION_LINE, Listing
 from bpvs.text.order import sorted_servers, sorted_services
+
+_LINES_AT_ONCE = 1000  # of what may be a million
 
 TYPE_CHECKING = False  # spelt out, because importing typing costs milliseconds
 
@@ -95,7 +99,9 @@ def _connections(director: DirectorPort, names: EndpointPrinter, with_engine: bo
     from bpvs.text.connections import connection_lines, connection_title
 
     stdout.write(connection_title(with_engine))
-    stdout.writelines(connection_lines(director.connections(), names, with_engine))
+    lines = connection_lines(director.connections(), names, with_engine)
+    while some := "".join(islice(lines, _LINES_AT_ONCE)):
+        stdout.write(some)
 
 
 def _services(command: Command, director: DirectorPort, table: Table, listing: Listing, stdout: TextIO) -> None:

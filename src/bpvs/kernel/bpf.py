@@ -135,18 +135,18 @@ def keys(fd: int, key_size: int) -> list[bytes]:
         found.append(following.raw)
 
 
-def lookup_array(fd: int, count: int, value_size: int) -> bytes:
-    """The first `count` elements of an array map (also per-CPU) in one call, one after the other; OSError."""
+def lookup_array(fd: int, rows: range, value_size: int) -> bytes:
+    """Consecutive elements of an array map (also per-CPU) in one call, one after the other; OSError."""
+    count = len(rows)
     if not count:
         return b""
+    before = _buffer(struct.pack("=I", rows.start - 1)) if rows.start else None  # the kernel goes on behind it
     token = (ctypes.c_char * 4)()
     indexes = (ctypes.c_char * (4 * count))()
     values = (ctypes.c_char * (value_size * count))()
-    attributes = _BATCH.pack(
-        0, ctypes.addressof(token), ctypes.addressof(indexes), ctypes.addressof(values), count, fd, 0, 0
-    )
+    places = (0 if before is None else _address(before), *map(ctypes.addressof, (token, indexes, values)))
     try:
-        call(_MAP_LOOKUP_BATCH, attributes)
+        call(_MAP_LOOKUP_BATCH, _BATCH.pack(*places, count, fd, 0, 0))
     except OSError as error:
         if error.errno != errno.ENOENT:  # ENOENT: the end of the map was reached
             raise

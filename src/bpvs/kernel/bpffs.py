@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 ROOT = "/run/bpvs"
+UNFINISHED = "_new"  # ends the name of a folder that is being filled or emptied
 _BPF_FS_MAGIC = 0xCAFE4A11
 _CLONE_NEWNS = 0x00020000
 
@@ -83,10 +84,19 @@ class Lock:
 
 
 def remove(folder: str) -> None:
-    """Unpin everything in a folder and remove it."""
-    for name in os.listdir(folder):
-        os.unlink(os.path.join(folder, name))
-    os.rmdir(folder)
+    """Unpin everything in a folder and remove it. By its name nobody finds it half empty, whenever we are killed."""
+    forget_unfinished(folder)
+    os.rename(folder, folder + UNFINISHED)
+    forget_unfinished(folder)
+
+
+def forget_unfinished(folder: str) -> None:
+    """Remove what a command was killed over when it filled or emptied a folder of this name."""
+    unfinished = folder + UNFINISHED
+    if os.path.isdir(unfinished):
+        for name in os.listdir(unfinished):
+            os.unlink(os.path.join(unfinished, name))
+        os.rmdir(unfinished)
 
 
 def _eldest() -> int | None:

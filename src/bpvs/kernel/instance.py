@@ -15,17 +15,11 @@ PROGRAM_TC = "director_tc"
 PROGRAM_XDP = "director_xdp"
 PROGRAM_EGRESS = "director_egress"
 PROGRAM_DETOUR = "director_detour"
-_UNFINISHED = "_new"
 
 
 def folder_of(cookie: int) -> str:
     """Where the instance of this network namespace is, or would be."""
     return os.path.join(bpffs.root(), f"{cookie:x}")
-
-
-def unfinished_folder_of(cookie: int) -> str:
-    """Where an instance is put together before it appears whole under its name."""
-    return folder_of(cookie) + _UNFINISHED
 
 
 class Instance:
@@ -200,11 +194,16 @@ class Instance:
 
 
 def collect_dead() -> None:
-    """Unload the instances whose network namespace is gone. The caller holds the lock on bpffs.root()."""
+    """Remove what namespaces that are gone and commands that were killed left behind.
+
+    The caller holds the lock on bpffs.root(), under which alone folders are filled and emptied.
+    """
     root = bpffs.root()
     for name in os.listdir(root):
         folder = os.path.join(root, name)
-        if os.path.exists(os.path.join(folder, "alive")):
+        if name.endswith(bpffs.UNFINISHED):
+            bpffs.forget_unfinished(folder.removesuffix(bpffs.UNFINISHED))
+        elif os.path.exists(os.path.join(folder, "alive")):
             instance = Instance(folder)
             if not instance.is_alive():
                 instance.unload()

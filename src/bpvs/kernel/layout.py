@@ -24,6 +24,10 @@ class Layout:
         """Bytes from the struct's begin to the field; KeyError."""
         return self._fields[field][0]
 
+    def form(self, field: str) -> str:
+        """The field in struct-module notation; KeyError."""
+        return self._fields[field][1]
+
     def width(self, field: str) -> int:
         """Bytes of the field; KeyError."""
         return struct.calcsize("=" + self._fields[field][1])

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import ctypes
 import os
+from _thread import get_ident
 from collections.abc import Mapping
-from pathlib import Path
 
 from bpvs.model import DirectorError
 
@@ -72,28 +72,31 @@ class Libbpf:
 
     def __init__(self) -> None:
         self._library = _library()
-        self._words: list[str] = []
+        self._words: dict[int, list[str]] = {}  # by thread: objects may be loaded side by side
         self._print = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)(self._listen)
         self._library.libbpf_set_print(self._print)
 
-    def load(self, path: Path, pinned: Mapping[str, int], sizes: Mapping[str, int]) -> tuple[Descriptors, Descriptors]:
+    def load(
+        self, path: str | os.PathLike[str], pinned: Mapping[str, int], sizes: Mapping[str, int]
+    ) -> tuple[Descriptors, Descriptors]:
         """Load an object file; file descriptors of its maps and of its programs by name, owned by the caller.
 
         `pinned`: maps that exist already, by name. `sizes`: max_entries of maps that get another size than the object
         says. Raises DirectorError.
         """
+        name = os.path.basename(path)
         handle = ctypes.c_void_p(self._library.bpf_object__open_file(os.fsencode(path), None))
         if not handle:
-            raise self._error(f"cannot read {path.name}", -ctypes.get_errno())
+            raise self._error(f"cannot read {name}", -ctypes.get_errno())
         try:
-            for map_, name in self._maps(handle):
-                if name in pinned:
-                    self._check(self._library.bpf_map__reuse_fd(map_, pinned[name]), f"map {name} of {path.name}")
-                elif name in sizes:
-                    self._check(self._library.bpf_map__set_max_entries(map_, sizes[name]), f"size of map {name}")
-            self._check(self._library.bpf_object__load(handle), f"the kernel refuses {path.name}")
-            maps = {name: os.dup(self._library.bpf_map__fd(map_)) for map_, name in self._maps(handle)}
-            programs = {name: os.dup(self._library.bpf_program__fd(p)) for p, name in self._programs(handle)}
+            for at, map_ in self._maps(handle):
+                if map_ in pinned:
+                    self._check(self._library.bpf_map__reuse_fd(at, pinned[map_]), f"map {map_} of {name}")
+                elif map_ in sizes:
+                    self._check(self._library.bpf_map__set_max_entries(at, sizes[map_]), f"size of map {map_}")
+            self._check(self._library.bpf_object__load(handle), f"the kernel refuses {name}")
+            maps = {map_: os.dup(self._library.bpf_map__fd(at)) for at, map_ in self._maps(handle)}
+            programs = {one: os.dup(self._library.bpf_program__fd(at)) for at, one in self._programs(handle)}
             return maps, programs
         finally:
             self._library.bpf_object__close(handle)
@@ -149,7 +152,7 @@ class Libbpf:
         if level == 0:
             text = ctypes.create_string_buffer(8192)
             ctypes.CDLL(None).vsnprintf(text, len(text), form, ctypes.c_void_p(arguments))
-            self._words.append(text.value.decode(errors="replace").strip())
+            self._words.setdefault(get_ident(), []).append(text.value.decode(errors="replace").strip())
         return 0
 
     def _check(self, result: int, what: str) -> None:
@@ -157,6 +160,6 @@ class Libbpf:
             raise self._error(what, result)
 
     def _error(self, what: str, result: int) -> DirectorError:
-        words, self._words = "\n".join(self._words).splitlines(), []
+        words = "\n".join(self._words.pop(get_ident(), ())).splitlines()
         told = [line for line in words if not line.startswith(_FRAME)]
         return DirectorError("\n  ".join([f"{what}: {os.strerror(-result)}", *told[-_TOLD_LINES:]]))

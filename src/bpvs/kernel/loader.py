@@ -5,24 +5,16 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
+from threading import Thread
 
 from bpvs.kernel import _abi, bpf, bpffs
-from bpvs.kernel.instance import (
-    PROGRAM_DETOUR,
-    PROGRAM_EGRESS,
-    PROGRAM_TC,
-    PROGRAM_XDP,
-    Instance,
-    folder_of,
-    unfinished_folder_of,
-)
-from bpvs.kernel.libbpf import Libbpf
+from bpvs.kernel.instance import PROGRAM_DETOUR, PROGRAM_EGRESS, PROGRAM_TC, PROGRAM_XDP, Instance, folder_of
+from bpvs.kernel.libbpf import Descriptors, Libbpf
 from bpvs.kernel.maps import ArrayMap
 from bpvs.model import DirectorError, Timeouts
 from bpvs.model.sysctls import default_sysctls
 
-OBJECTS = Path(__file__).parent / "objects"
+OBJECTS = os.path.join(os.path.dirname(__file__), "objects")
 _HOUSEKEEPER = "housekeeper"
 _CLOCK_STARTER = "start_clocks"
 _PACKET = bytes(64)  # the clock starter looks at no packet, but the kernel wants to run it on one
@@ -65,17 +57,16 @@ def load(cookie: int, connections: int) -> Instance:
 
     The caller holds the lock on bpffs.root(). Raises DirectorError; then nothing is left behind.
     """
-    unfinished = unfinished_folder_of(cookie)
-    if os.path.isdir(unfinished):
-        bpffs.remove(unfinished)
-    os.mkdir(unfinished, 0o700)
+    folder = folder_of(cookie)
+    bpffs.forget_unfinished(folder)
+    os.mkdir(folder + bpffs.UNFINISHED, 0o700)
     try:
-        _fill(unfinished, connections)
-        os.rename(unfinished, folder_of(cookie))
+        _fill(folder + bpffs.UNFINISHED, connections)
+        os.rename(folder + bpffs.UNFINISHED, folder)
     except BaseException:
-        bpffs.remove(unfinished)
+        bpffs.forget_unfinished(folder)
         raise
-    return Instance(folder_of(cookie))
+    return Instance(folder)
 
 
 def _fill(folder: str, connections: int) -> None:
@@ -84,10 +75,7 @@ def _fill(folder: str, connections: int) -> None:
     maps, programs = library.load(_object(_HOUSEKEEPER), {}, sizes)
     try:
         shared = {name: fd for name, fd in maps.items() if "." not in name}
-        for program in (PROGRAM_TC, PROGRAM_XDP):
-            own, loaded = library.load(_object(program), shared, sizes)
-            programs |= loaded
-            _close(own)
+        _load_programs(library, shared, programs)
         _prepare(ArrayMap(maps["settings"], _abi.SETTINGS), connections)
         secrets = os.urandom(_abi.RUNTIME.width("secret"))
         ArrayMap(maps["runtime"], _abi.RUNTIME).write(0, secrets, _abi.RUNTIME.offset("secret"))
@@ -105,10 +93,33 @@ def _fill(folder: str, connections: int) -> None:
         _close(programs)
 
 
-def _object(name: str) -> Path:
-    path = OBJECTS / f"{name}.bpf.o"
-    if not path.exists():
-        raise DirectorError(f"the compiled program {path.name} is missing: `make setup` builds it in a checkout")
+def _load_programs(library: Libbpf, shared: Descriptors, programs: Descriptors) -> None:
+    """Add the director's programs to `programs`; those of XDP in a thread, for the kernel takes its time to verify."""
+    failures: list[DirectorError | OSError] = []
+
+    def load(name: str) -> None:
+        try:
+            own, loaded = library.load(_object(name), shared, {})
+        except (DirectorError, OSError) as failure:
+            failures.append(failure)
+        else:
+            _close(own)
+            programs.update(loaded)
+
+    beside = Thread(target=load, args=(PROGRAM_XDP,))
+    beside.start()
+    try:
+        load(PROGRAM_TC)
+    finally:
+        beside.join()
+    if failures:
+        raise failures[0]
+
+
+def _object(name: str) -> str:
+    path = os.path.join(OBJECTS, f"{name}.bpf.o")
+    if not os.path.exists(path):
+        raise DirectorError(f"the compiled program {name}.bpf.o is missing: `make setup` builds it in a checkout")
     return path
 
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import struct
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
 
 from bpvs.kernel import bpf
 from bpvs.kernel.layout import Layout
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BATCH_ROWS = 1024
-
-Word = ctypes.c_uint8 | ctypes.c_uint16 | ctypes.c_uint32 | ctypes.c_uint64
-_WORDS: dict[int, type[Word]] = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}
 
 
 class ArrayMap:
@@ -33,7 +30,7 @@ class ArrayMap:
         self.stride = layout.size + -layout.size % 8
         self._memory = mmap.mmap(fd, self.stride * self.count)
         self._selections: dict[tuple[str, ...], struct.Struct] = {}
-        self._words: dict[str, tuple[int, type[Word]]] = {}
+        self._words = _Words(layout, self.stride, self._memory)
 
     def read(self, row: int, *fields: str) -> tuple[Any, ...]:
         """The fields (in the order of their offsets) of one row."""
@@ -55,11 +52,13 @@ class ArrayMap:
 
     def store(self, row: int, field: str, value: int) -> None:
         """Publish one integer field."""
-        self._word(row, field).value = value
+        words, first, apart = self._words[field]
+        words[first + row * apart] = value
 
     def load(self, row: int, field: str) -> int:
         """Read one integer field."""
-        return int(self._word(row, field).value)
+        words, first, apart = self._words[field]
+        return words[first + row * apart]
 
     def bytes_at(self, row: int, at: int, size: int) -> bytes:
         """A copy of part of a row."""
@@ -72,11 +71,22 @@ class ArrayMap:
             found = self._selections[fields] = self.layout.select(*fields)
         return found
 
-    def _word(self, row: int, field: str) -> Word:
-        if field not in self._words:
-            self._words[field] = (self.layout.offset(field), _WORDS[self.layout.width(field)])
-        offset, word = self._words[field]
-        return word.from_buffer(self._memory, row * self.stride + offset)
+
+class _Words(dict[str, "tuple[memoryview[int], int, int]"]):
+    """By integer field: the memory as words of its width, the place of row 0's, and how far apart the rows are."""
+
+    def __init__(self, layout: Layout, stride: int, memory: mmap.mmap) -> None:
+        super().__init__()
+        self._layout = layout
+        self._stride = stride
+        self._memory = memory
+
+    def __missing__(self, field: str) -> tuple[memoryview[int], int, int]:
+        form = self._layout.form(field)
+        width = struct.calcsize(form)
+        words: memoryview[int] = memoryview(self._memory).cast(form)  # type: ignore[call-overload]
+        found = self[field] = words, self._layout.offset(field) // width, self._stride // width
+        return found
 
 
 class HashMap:
@@ -112,41 +122,57 @@ class PerCpuArray:
 
     def __init__(self, fd: int, counters: int = 0) -> None:
         self._fd = fd
-        size = bpf.information(fd)[3]
-        self._stride = size // 8
-        self._fields = counters or self._stride
-        self._cpus = bpf.possible_cpus()
-        self._size = size * self._cpus
+        self._stride = bpf.information(fd)[3] // 8  # in words
+        self._fields = range(counters or self._stride)
+        self._cpus = range(bpf.possible_cpus())
 
-    def sums(self, count: int) -> list[tuple[int, ...]]:
-        """The fields of rows 0 to count - 1, each summed over the CPUs."""
-        values = bpf.lookup_array(self._fd, count, self._size)
-        return [self._sum(values, row * self._size) for row in range(count)]
+    def sums(self, rows: range) -> list[tuple[int, ...]]:
+        """The fields of consecutive rows, each summed over the CPUs."""
+        return self._sums(self._words(rows))
 
     def sum(self, row: int) -> tuple[int, ...]:
         """The fields of one row, summed over the CPUs."""
-        return self._sum(self._row(row), 0)
+        return self.sums(range(row, row + 1))[0]
 
-    def by_cpu(self, count: int) -> list[tuple[int, ...]]:
-        """The fields of each CPU, summed over rows 0 to count - 1."""
-        words = memoryview(bpf.lookup_array(self._fd, count, self._size)).cast("Q")
-        row = self._stride * self._cpus
-        starts = range(0, row, self._stride)
-        return [tuple(sum(words[start + field :: row]) for field in range(self._fields)) for start in starts]
+    def by_cpu(self, rows: range) -> list[tuple[int, ...]]:
+        """The fields of each CPU, summed over consecutive rows."""
+        words = self._words(rows)
+        return [tuple(sum(self._column(words, cpu, field)) for field in self._fields) for cpu in self._cpus]
 
-    def forget(self, rows: Sequence[int]) -> None:
-        """Set all but the counters to zero in rows that nobody counts in meanwhile."""
-        kept = self._fields * 8
-        for first in range(0, len(rows), _BATCH_ROWS):
-            batch = rows[first : first + _BATCH_ROWS]
-            content = bytearray(b"".join(map(self._row, batch)))
-            for at in range(0, len(content), self._stride * 8):
-                content[at + kept : at + self._stride * 8] = bytes(self._stride * 8 - kept)
-            bpf.update_array(self._fd, batch, bytes(content))
+    def forget(self, rows: Iterable[int]) -> dict[int, tuple[int, ...]]:
+        """Set all but the counters to zero in rows that nobody counts in meanwhile; what they have counted, summed."""
+        counted: dict[int, tuple[int, ...]] = {}
+        for run in _runs(rows):
+            words = self._words(run)
+            counted.update(zip(run, self._sums(words), strict=True))
+            for field in range(len(self._fields), self._stride):
+                words[field :: self._stride] = array("Q", bytes(len(words) // self._stride * 8))
+            bpf.update_array(self._fd, run, words.tobytes())
+        return counted
 
-    def _row(self, row: int) -> bytes:
-        return bpf.lookup(self._fd, struct.pack("=I", row), self._size) or bytes(self._size)
+    def _words(self, rows: range) -> array[int]:
+        return array("Q", bpf.lookup_array(self._fd, rows, self._stride * 8 * len(self._cpus)))
 
-    def _sum(self, values: bytes, at: int) -> tuple[int, ...]:
-        words = struct.unpack_from(f"={self._size // 8}Q", values, at)
-        return tuple(sum(words[field :: self._stride]) for field in range(self._fields))
+    def _column(self, words: array[int], cpu: int, field: int) -> array[int]:
+        """One field of one CPU in all rows."""
+        return words[cpu * self._stride + field :: self._stride * len(self._cpus)]
+
+    def _sums(self, words: array[int]) -> list[tuple[int, ...]]:
+        return list(zip(*(self._summed(words, field) for field in self._fields), strict=True))
+
+    def _summed(self, words: array[int], field: int) -> Iterable[int]:
+        """One field of all rows."""
+        return map(sum, zip(*(self._column(words, cpu, field) for cpu in self._cpus), strict=True))
+
+
+def _runs(rows: Iterable[int]) -> Iterator[range]:
+    """The rows in stretches of neighbours, none longer than what is copied at once."""
+    first = end = 0
+    for row in sorted(rows):
+        if row != end or end - first == _BATCH_ROWS:
+            if end > first:
+                yield range(first, end)
+            first = row
+        end = row + 1
+    if end > first:
+        yield range(first, end)

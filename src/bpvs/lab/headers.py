@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The headers of a captured frame that a demonstration shows: Ethernet, IP, what is in tunnels, ports."""
+"""The headers of a captured frame that a demonstration shows: Ethernet, IP, what is in tunnels, ports, TOA."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ GUE_PORT = 6080
 _GUE_BYTES = 4
 _ENCAPSULATIONS = {_IPIP: "IPIP", _IP6: "IPv6", _GRE: "GRE", _UDP: "GUE"}
 _KNOWN = (_TCP, *_ENCAPSULATIONS)
+_TOA = ((254, 8), (254, 20), (253, 20))  # kinds and sizes
 _FLAGS = ((0x02, "SYN"), (0x01, "FIN"), (0x04, "RST"), (0x10, "ACK"))
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One IP header and what follows: ports and TCP flags ("SYN ACK"), or a tunnel's name and the inner packet."""
+    """One IP header and what follows: ports and TCP flags ("SYN ACK"), or a tunnel's name and the inner packet.
+
+    `toa`: the client that a segment's option tells, as address:port.
+    """
 
     source: str
     destination: str
@@ -27,6 +31,7 @@ class Packet:
     sport: int = 0
     dport: int = 0
     inner: Packet | None = None
+    toa: str = ""
 
     @property
     def innermost(self) -> Packet:
@@ -65,7 +70,7 @@ def _read_payload(source: str, destination: str, ttl: int, protocol: int, data: 
     if protocol == _TCP and len(data) >= 20:
         sport, dport = struct.unpack_from("!HH", data)
         flags = " ".join(name for bit, name in _FLAGS if data[13] & bit)
-        return Packet(source, destination, ttl, flags, sport, dport)
+        return Packet(source, destination, ttl, flags, sport, dport, toa=_toa(data[20 : 4 * (data[12] >> 4)]))
     if protocol == _UDP and len(data) >= 8:
         sport, dport = struct.unpack_from("!HH", data)
         if dport != GUE_PORT or len(data) < 8 + _GUE_BYTES:
@@ -79,3 +84,19 @@ def _read_payload(source: str, destination: str, ttl: int, protocol: int, data: 
         inner = _read_ip(int.from_bytes(data[2:4], "big"), data[8 if data[0] & 0x80 else 4 :])
         return Packet(source, destination, ttl, _ENCAPSULATIONS[protocol], inner=inner) if inner else None
     return None if protocol in _KNOWN else Packet(source, destination, ttl, f"protocol {protocol}")
+
+
+def _toa(options: bytes) -> str:
+    """The client in an option of kind 254 or 253, 8 bytes for IPv4, 20 for IPv6; "" without a whole one."""
+    at = 0
+    while at + 1 < len(options) and options[at] != 0:
+        size = 1 if options[at] == 1 else options[at + 1]
+        value = options[at + 4 : at + size]
+        if (options[at], size) in _TOA and len(value) == size - 4:
+            port = int.from_bytes(options[at + 2 : at + 4], "big")
+            address = ipaddress.ip_address(value)
+            return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+        if not size:
+            break
+        at += size
+    return ""

@@ -14,6 +14,7 @@ from bpvs.net.links import links
 
 # include/uapi/linux/ethtool.h
 _STXCSUM = 0x17
+_VLAN_INSERTION = ("tx-vlan-hw-insert", "tx-vlan-stag-hw-insert")
 _PROG_TYPE_XDP = 6
 _PASS = bytes.fromhex("b700000002000000 9500000000000000")  # r0 = XDP_PASS; exit
 
@@ -24,7 +25,7 @@ def set_transmit_checksum(interface: str, enabled: bool) -> None:
 
 
 def behave_as_hardware(network: Network, *directors: str) -> None:
-    """Frames arrive as from a wire: of the MTU's size and with complete checksums, as XDP programs need them.
+    """Frames arrive as from a wire: of the MTU's size, complete checksums and VLAN tags in them, as XDP needs them.
 
     `directors` keep their own offloads. Switch ports get an XDP program that passes everything on: what comes out of
     the peer's XDP_TX is received by no other veth.
@@ -36,6 +37,7 @@ def behave_as_hardware(network: Network, *directors: str) -> None:
             for link in links():
                 if link.kind == "veth":
                     set_transmit_checksum(link.name, enabled=False)
+                    ethtool.switch(link.name, _VLAN_INSERTION.__contains__, on=False)
                     if name == SWITCHES:
                         _receive_by_xdp(link.index)
 

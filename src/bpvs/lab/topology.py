@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bpvs.lab.host import Host
 from bpvs.lab.network import Network
 from bpvs.lab.shell import LabError
+from bpvs.lab.wait import PATIENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ def remote(keep: bool = False) -> Iterator[Routed]:
     with apart(keep) as net:
         agents = [(server, server.start_agent(net.vip, net.vip6)) for server in net.servers]
         for server, agent in agents:
-            if agent.wait(_AGENT_SECONDS) != 0:
+            if agent.wait(_AGENT_SECONDS * PATIENCE) != 0:
                 raise LabError(f"the agent of {server.name} gave exit code {agent.returncode}")
         yield net
 

@@ -50,7 +50,7 @@ class ServiceKey:
 
     def __hash__(self) -> int:
         # Without family and protocol, whose enum hashes are slow Python calls; equality still compares everything.
-        return hash((self.address, self.port, self.fwmark))
+        return hash((self.address and self.address.packed, self.port, self.fwmark))
 
     @classmethod
     def at(cls, protocol: Protocol, address: Address, port: int) -> ServiceKey:

@@ -37,7 +37,12 @@ _ROWS = (
     Sysctl("am_droprate", 10, _INTEGER, "drop_packet 3 drops each so manieth packet; 0: none"),
     Sysctl("amemthresh", 1024, _INTEGER, "connections are short when fewer than so many places are free"),
     Sysctl("cache_bypass", 0, _INTEGER, "a service by mark without server sends packets to where they were going"),
-    Sysctl("conn_reuse_mode", 1, _INTEGER, "1: SYN or INIT on a closed connection is scheduled; +2: on FIN_WAIT too"),
+    Sysctl(
+        "conn_reuse_mode",
+        1,
+        _INTEGER,
+        "1: SYN or INIT on a connection that is closed or without server is scheduled; +2: on FIN_WAIT too",
+    ),
     Sysctl("drop_entry", 0, 3, f"half-open and idle connections end early: {_DEFENCE}"),
     Sysctl("drop_packet", 0, 3, f"some packets that would open a connection are dropped: {_DEFENCE}"),
     Sysctl("expire_nodest_conn", 0, _INTEGER, "connections of a server that was removed end"),

@@ -192,8 +192,8 @@ class Table:
         self._check.server(service, server)
         servers[server.address, server.port] = server
         self._server_count += 1
-        self.dirty.add(key)
-        self._note(key, "add", server)
+        self.dirty.add(service.key)
+        self._note(service.key, "add", server)
 
     def edit_server(self, key: ServiceKey, server: RealServer) -> None:
         """Replace a server in its place of the list.
@@ -240,9 +240,10 @@ class Table:
 
     def _servers_of(self, key: ServiceKey) -> tuple[VirtualService, _Servers]:
         try:
-            return self._services[key], self._servers[key]
+            service = self._services[key]
         except KeyError:
             raise ServiceNotDefined from None
+        return service, self._servers[service.key]  # the very key: an equal one would have to be compared
 
     def _locals_of(self, key: ServiceKey) -> tuple[VirtualService, _Locals]:
         try:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import struct
 
 from bpvs.model import Address, Family
-from bpvs.net.netlink import RouteSocket, attribute, attributes
+from bpvs.model.value import record
+from bpvs.net.netlink import RouteSocket, attribute, attributes, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 RTM_GETROUTE = 26
 _RTA_DST = 1
+_RTA_OIF = 4
 _RTA_PREFSRC = 7
 _RTN_LOCAL = 2
 _RTN_BROADCAST = 3
@@ -21,12 +23,32 @@ _RTN_MULTICAST = 5
 _RTMSG = struct.Struct("=BBBBBBBBI")
 
 
+def _head(family: Family, size: int) -> bytes:
+    """A question up to the address in it, its last attribute."""
+    return _RTMSG.pack(family, 8 * size, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, bytes(size))[:-size]
+
+
+_HEADS = {Family.IPV4: _head(Family.IPV4, 4), Family.IPV6: _head(Family.IPV6, 16)}
+
+
+@record
+class _Route:
+    """A way: its RTN_* type, 0 if there is none, the source address that goes with it, and the interface or 0."""
+
+    kind: int
+    source: bytes | None
+    interface: int
+
+
+_NO_ROUTE = _Route(0, None, 0)
+
+
 class Judge:
     """Judges many addresses by the routing tables of this network namespace, over one socket; a context manager."""
 
     def __init__(self) -> None:
         self._socket = RouteSocket()
-        self._last: tuple[Address, bytes] | None = None
+        self._last: tuple[Address, _Route] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +61,7 @@ class Judge:
 
         Never so for the unspecified address: the kernel routes it to lo, yet no packet carries it as destination.
         """
-        return any(address.packed) and self._route_type(address) == _RTN_LOCAL
+        return any(address.packed) and self._route(address).kind == _RTN_LOCAL
 
     def is_server_address(self, address: Address) -> bool:
         """Whether IPVS takes `address` for a real server (ip_vs_ctl.c, ip_vs_new_dest).
@@ -49,30 +71,32 @@ class Judge:
         """
         if address.family is Family.IPV6:
             return is_unicast(address) or self.is_local(address)
-        return is_unicast(address) and self._route_type(address) not in (_RTN_BROADCAST, _RTN_MULTICAST)
+        return is_unicast(address) and self._route(address).kind not in (_RTN_BROADCAST, _RTN_MULTICAST)
 
     def source(self, address: Address) -> Address | None:
         """The address that this host would write to `address` from; None without a route."""
-        found = attributes(self._route(address)[_RTMSG.size :]).get(_RTA_PREFSRC)
+        found = self._route(address).source
         return Address(address.family, found) if found else None
 
-    def _route_type(self, address: Address) -> int:
-        """The RTN_* type of the route to `address`, 0 if there is none."""
-        route = self._route(address)
-        return int(_RTMSG.unpack_from(route)[7]) if route else 0
+    def interface(self, address: Address) -> int:
+        """The index of the interface by which this host reaches `address`; 0 without a route."""
+        return self._route(address).interface
 
-    def _route(self, address: Address) -> bytes:
-        """The kernel's answer about the way to `address`, empty if there is none."""
+    def _route(self, address: Address) -> _Route:
+        """The kernel's answer about the way to `address`."""
         if self._last is not None and self._last[0] is address:
             return self._last[1]
-        bits = 8 * len(address.packed)
-        question = _RTMSG.pack(int(address.family), bits, 0, 0, 0, 0, 0, 0, 0) + attribute(_RTA_DST, address.packed)
+        question = _HEADS[address.family] + address.packed
         try:
             answer = self._socket.ask(RTM_GETROUTE, question)
         except OSError:
-            answer = b""
-        self._last = address, answer
-        return answer
+            route = _NO_ROUTE
+        else:
+            found = attributes(answer[_RTMSG.size :])
+            kind = _RTMSG.unpack_from(answer)[7]
+            route = _Route(kind, found.get(_RTA_PREFSRC), number(found.get(_RTA_OIF)))
+        self._last = address, route
+        return route
 
 
 def is_local(address: Address) -> bool:

@@ -34,6 +34,14 @@ def driver(name: str) -> str:
     return ethtool.text(answer[4:36])
 
 
+def takes_off_tags(name: str) -> bool:
+    """Whether the hardware hands over the VLAN tag beside the frame, where XDP does not see it."""
+    try:
+        return ethtool.features(name).get("rx-vlan-hw-parse", False)
+    except OSError:
+        return False
+
+
 def has_native_xdp(driver_name: str) -> bool:
     """Whether XDP is worth having on this driver: it redirects by itself and nothing is lost by it."""
     return driver_name in NATIVE_XDP

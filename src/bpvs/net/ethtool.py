@@ -40,14 +40,14 @@ def features(interface: str) -> dict[str, bool]:
     return {name: bool(active[i // _WORD_BITS] >> i % _WORD_BITS & 1) for i, name in enumerate(names) if name}
 
 
-def switch_off(interface: str, which: Callable[[str], bool]) -> None:
-    """Switch off every feature whose name is meant, as far as the driver lets it be changed; OSError."""
+def switch(interface: str, which: Callable[[str], bool], *, on: bool) -> None:
+    """Switch every feature whose name is meant on or off, as far as the driver lets it be changed; OSError."""
     names = _feature_names(interface)
     words = [0] * -(-len(names) // _WORD_BITS)
     for i, name in enumerate(names):
         if which(name):
             words[i // _WORD_BITS] |= 1 << i % _WORD_BITS
-    wanted = b"".join(_WANTED.pack(word, 0) for word in words)
+    wanted = b"".join(_WANTED.pack(word, word if on else 0) for word in words)
     ask(interface, _FEATURES.pack(_SFEATURES, len(words)) + wanted)
 
 

@@ -47,12 +47,13 @@ def attribute(kind: int, payload: bytes) -> bytes:
 def attributes(data: bytes) -> dict[int, bytes]:
     """The attributes in `data` by type; of a repeated type the last one."""
     found: dict[int, bytes] = {}
-    offset = 0
-    while offset + _ATTRIBUTE.size <= len(data):
+    head = _ATTRIBUTE.size
+    offset, last = 0, len(data) - head
+    while offset <= last:
         size, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if size < _ATTRIBUTE.size:
+        if size < head:
             break
-        found[kind & NLA_TYPE_MASK] = data[offset + _ATTRIBUTE.size : offset + size]
+        found[kind & NLA_TYPE_MASK] = data[offset + head : offset + size]
         offset += (size + 3) & ~3
     return found
 
@@ -90,10 +91,13 @@ class RouteSocket:
     def ask(self, kind: int, payload: bytes) -> bytes:
         """The payload of the single answer to a request; OSError with the kernel's errno if it refuses."""
         self._send(kind, NLM_F_REQUEST, payload)
-        for answer, _flags, body in messages(self._socket.recv(_RECEIVE_BYTES)):
-            _raise_error(answer, body)
-            return body
-        raise OSError(errno.EIO, "rtnetlink gave an empty answer")
+        answer = self._socket.recv(_RECEIVE_BYTES)
+        if len(answer) < _HEADER.size:
+            raise OSError(errno.EIO, "rtnetlink gave an empty answer")
+        size, what, _flags, _sequence, _port = _HEADER.unpack_from(answer)
+        body = answer[_HEADER.size : size]
+        _raise_error(what, body)
+        return body
 
     def change(self, kind: int, flags: int, payload: bytes) -> None:
         """Have the kernel do what a request says; `flags`: NLM_F_CREATE and the like. OSError if it refuses."""

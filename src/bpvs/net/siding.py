@@ -62,7 +62,7 @@ def build() -> Siding:
     with RouteSocket() as route:
         done, wait = _PAIR.ensure(route)
         try:
-            ethtool.switch_off(DONE, _leaves_work)
+            ethtool.switch(DONE, _leaves_work, on=False)
             for index in (done, wait):
                 _PAIR.silence(route, index)
             has_queue = _queue(route, wait)

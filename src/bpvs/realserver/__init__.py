@@ -22,7 +22,7 @@ from bpvs.net import namespace
 from bpvs.net.links import Link
 from bpvs.realserver import addresses, devices, toa
 from bpvs.realserver.contract import contract
-from bpvs.realserver.instance import Instance, forget_unfinished
+from bpvs.realserver.instance import Instance
 from bpvs.realserver.plan import Plan, parse_vip
 from bpvs.realserver.report import Report, report
 
@@ -41,11 +41,12 @@ class Agent:
         self.cookie = namespace.cookie()
 
     def up(self, plan: Plan) -> None:
-        """Bring about exactly this plan, whatever was before.
+        """Bring about exactly this plan, whatever was before, with the programs of this version of BPVS.
 
         A plan that cannot be changes nothing. If the kernel refuses half way, an agent loaded just now is taken away;
         of an older one as much is changed as could be, and `up` again goes on.
         """
+        _refuse_too_many(plan)
         wanted = devices.choose(plan.devices)
         addresses.refuse_elsewhere(plan.vips)
         cgroup = toa.check(plan.cgroup) if plan.cgroup is not None else None
@@ -55,6 +56,8 @@ class Agent:
             found = Instance.find(self.cookie)
             instance = found or Instance.load(self.cookie)
             try:
+                if found is not None:
+                    found.renew()
                 _apply(instance, plan, wanted, cgroup)
             except (DirectorError, OSError) as error:
                 if found is None:
@@ -71,7 +74,6 @@ class Agent:
             return False
         with bpffs.Lock(bpffs.root()):
             collect_dead()
-            forget_unfinished(self.cookie)
             instance = Instance.find(self.cookie)
             if instance is None:
                 return False
@@ -87,6 +89,17 @@ class Agent:
             return report(instance, self.cookie)
         finally:
             instance.close()
+
+
+def _refuse_too_many(plan: Plan) -> None:
+    most = contract().numbers
+    for what, given, room in (
+        ("virtual addresses", plan.vips, most["MAX_VIPS"]),
+        ("networks of --tunnel-from", plan.tunnel_from, most["MAX_PREFIXES"]),
+        ("networks of --toa-from", plan.toa_from, most["MAX_PREFIXES"]),
+    ):
+        if len(given) > room:
+            raise DirectorError(f"{len(given)} {what}: there is room for {room}")
 
 
 def _apply(instance: Instance, plan: Plan, wanted: list[Link], cgroup: str | None) -> None:

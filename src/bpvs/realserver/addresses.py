@@ -32,17 +32,20 @@ def on_loopback() -> set[Address]:
     return {one.address for one in assigned() if one.index == LOOPBACK}
 
 
-def refuse_elsewhere(vips: Iterable[Address]) -> None:
-    """DirectorError for a VIP on another interface than lo: that interface would answer for it."""
+def elsewhere(vips: Iterable[Address]) -> dict[Address, str]:
+    """Which VIPs are on another interface than lo, and on which."""
     names = {link.index: link.name for link in links()}
     places = {one.address: names.get(one.index, "?") for one in assigned() if one.index != LOOPBACK}
-    for vip in vips:
-        if vip in places:
-            device = places[vip]
-            raise DirectorError(
-                f"{vip} is an address of {device}, which would answer for it in the director's place: "
-                f"`ip address delete {vip} dev {device}` first"
-            )
+    return {vip: places[vip] for vip in vips if vip in places}
+
+
+def refuse_elsewhere(vips: Iterable[Address]) -> None:
+    """DirectorError for a VIP on another interface than lo: that interface would answer for it."""
+    for vip, device in elsewhere(vips).items():
+        raise DirectorError(
+            f"{vip} is an address of {device}, which would answer for it in the director's place: "
+            f"`ip address delete {vip} dev {device}` first"
+        )
 
 
 def bring(instance: Instance, wanted: Iterable[Address]) -> None:

@@ -15,7 +15,7 @@ from bpvs.kernel.layout import Layout
 from bpvs.kernel.loader import OBJECTS
 from bpvs.model import DirectorError
 
-OBJECT = OBJECTS / "realserver.bpf.o"
+OBJECT = Path(OBJECTS, "realserver.bpf.o")
 _INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 

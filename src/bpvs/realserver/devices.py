@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from bpvs.kernel.libbpf import Libbpf
 from bpvs.model import DirectorError
-from bpvs.net import sysctl, tc
+from bpvs.net import ethtool, sysctl, tc
 from bpvs.net.links import Link, attachable, links
 from bpvs.realserver.contract import contract
 from bpvs.realserver.instance import PROGRAM_IN, Instance
@@ -66,7 +66,7 @@ def attach(instance: Instance, wanted: Iterable[Link]) -> None:
         if not tc.has_clsact(link.index):
             flags |= numbers["DEVICE_QDISC"]
         raises = arp_announce(link.name) < ANNOUNCE_BEST
-        if raises and not flags & numbers["DEVICE_ANNOUNCE"]:
+        if raises:  # not yet by us, or it was changed since: what is there now is somebody else's wish
             flags |= numbers["DEVICE_ANNOUNCE"]
             announce = int(sysctl.read(_announce(link.name)))
         instance.devices[_WORD.pack(link.index)] = contract().device.pack(flags=flags, announce=announce)
@@ -99,13 +99,22 @@ def arp_announce(name: str) -> int:
 
 def rp_filter(name: str) -> int:
     """The reverse path filter in force on an interface, likewise: 0 off, 1 strict, 2 loose."""
-    return max(int(sysctl.read(f"net.ipv4.conf.{_spelt(one)}.rp_filter")) for one in ("all", name))
+    return max(int(sysctl.read(f"net.ipv4.conf.{spelt(one)}.rp_filter")) for one in ("all", name))
+
+
+def merges_datagrams(name: str) -> list[str]:
+    """The features that are on by which an interface merges datagrams for which there is no socket."""
+    try:
+        on = ethtool.features(name)
+    except OSError:  # it is gone
+        return []
+    return [feature for feature in ("rx-udp-gro-forwarding", "rx-gro-list") if on.get(feature)]
 
 
 def _announce(name: str) -> str:
-    return f"net.ipv4.conf.{_spelt(name)}.arp_announce"
+    return f"net.ipv4.conf.{spelt(name)}.arp_announce"
 
 
-def _spelt(name: str) -> str:
-    """The name of an interface inside that of a setting, where a dot would separate."""
+def spelt(name: str) -> str:
+    """The name of an interface inside that of a setting, where a dot would separate; as `sysctl` takes it, too."""
     return name.replace(".", "/")

@@ -19,7 +19,6 @@ from bpvs.realserver.contract import OBJECT, contract
 
 PROGRAM_IN = "realserver_in"
 _SUFFIX = "_realserver"
-_UNFINISHED = "_new"
 _WORD = struct.Struct("=I")
 
 
@@ -61,15 +60,36 @@ class Instance:
     def load(cls, cookie: int) -> Instance:
         """Load the programs, whole or not at all; DirectorError. The caller holds the lock on bpffs.root()."""
         folder = folder_of(cookie)
-        forget_unfinished(cookie)
-        os.mkdir(folder + _UNFINISHED, 0o700)
+        bpffs.forget_unfinished(folder)
+        os.mkdir(folder + bpffs.UNFINISHED, 0o700)
         try:
-            _fill(folder + _UNFINISHED, cookie)
-            os.rename(folder + _UNFINISHED, folder)
+            _fill(folder + bpffs.UNFINISHED, cookie)
+            os.rename(folder + bpffs.UNFINISHED, folder)
         except BaseException:
-            forget_unfinished(cookie)
+            bpffs.forget_unfinished(folder)
             raise
         return cls(folder)
+
+    def renew(self) -> None:
+        """Put programs of this version in place of those there are; the maps and their content stay. DirectorError."""
+        pinned = {name: self.open(name) for name in os.listdir(self.folder)}  # of which the loader takes the maps
+        maps, programs = Libbpf().load(OBJECT, pinned, {})
+        try:
+            for name, fd in programs.items():
+                self.pin(fd, name)
+        except OSError as error:
+            raise DirectorError(f"renewing the agent failed: {error.strerror}") from error
+        finally:
+            _close(maps, programs)
+
+    def pin(self, fd: int, name: str) -> None:
+        """Pin a program or link in place of an older one; OSError."""
+        path = os.path.join(self.folder, name)
+        fresh = path + bpffs.UNFINISHED
+        if os.path.exists(fresh):
+            os.unlink(fresh)
+        bpf.pin(fd, fresh)
+        os.rename(fresh, path)
 
     def open(self, name: str) -> int:
         """A file descriptor of a pinned map or program, which lives as long as the instance; DirectorError."""
@@ -90,13 +110,6 @@ class Instance:
         bpffs.remove(self.folder)
 
 
-def forget_unfinished(cookie: int) -> None:
-    """Remove what a command that was killed while loading left behind."""
-    unfinished = folder_of(cookie) + _UNFINISHED
-    if os.path.isdir(unfinished):
-        bpffs.remove(unfinished)
-
-
 def _fill(folder: str, cookie: int) -> None:
     maps, programs = Libbpf().load(OBJECT, {}, {})
     pinned = {name: fd for name, fd in (maps | programs).items() if "." not in name}
@@ -109,5 +122,10 @@ def _fill(folder: str, cookie: int) -> None:
     except OSError as error:
         raise DirectorError(f"loading the agent failed: {error.strerror}") from error
     finally:
-        for fd in (*maps.values(), *programs.values()):
+        _close(maps, programs)
+
+
+def _close(*descriptors: dict[str, int]) -> None:
+    for one in descriptors:
+        for fd in one.values():
             os.close(fd)

@@ -58,7 +58,7 @@ def report(instance: Instance, cookie: int) -> Report:
 
 def counters(instance: Instance) -> dict[str, int]:
     """By the name of enum fate, in small letters."""
-    sums = instance.fates.sums(contract().numbers["FATE_COUNT"])
+    sums = instance.fates.sums(range(contract().numbers["FATE_COUNT"]))
     return {name.lower(): sums[number][0] for number, name in contract().fates.items()}
 
 
@@ -74,6 +74,14 @@ def _warnings(instance: Instance) -> Iterator[str]:
     for vip in vips:
         if vip not in present:
             yield f"{vip} is not on lo: packets to it are not accepted; run `bpvs realserver up` again"
+    for vip, device in addresses.elsewhere(vips).items():
+        if vip.is_ipv6:
+            yield f"{vip} is an address of {device}, too, which answers for it in the director's place"
+        else:
+            yield (
+                f"{vip} is an address of {device}, too, but ARP requests for it are dropped: `bpvs realserver down` if "
+                "this machine is the director now"
+            )
     has_ipv4 = not all(vip.is_ipv6 for vip in vips)
     covered = devices.known(instance)
     for link in links():
@@ -89,17 +97,22 @@ def _warnings(instance: Instance) -> Iterator[str]:
 def _about_device(index: int, name: str, *, has_ipv4: bool) -> Iterator[str]:
     if devices.HANDLE not in tc.ingress_handles(index):
         yield f"somebody took our program from {name}: run `bpvs realserver up` again"
+    for feature in devices.merges_datagrams(name):
+        yield (
+            f"{feature} is on at {name}: the kernel merges packets of GUE as nobody can part them again, and they are "
+            f"dropped; `ethtool -K {name} {feature} off`"
+        )
     if not has_ipv4:
         return
     if devices.arp_announce(name) < devices.ANNOUNCE_BEST:
         yield (
-            f"net.ipv4.conf.{name}.arp_announce is below {devices.ANNOUNCE_BEST}: the server's own ARP requests may "
-            "claim the virtual addresses; run `bpvs realserver up` again"
+            f"net.ipv4.conf.{devices.spelt(name)}.arp_announce is below {devices.ANNOUNCE_BEST}: the server's own ARP "
+            "requests may claim the virtual addresses; run `bpvs realserver up` again"
         )
     if devices.rp_filter(name) == 1:
         yield (
             f"rp_filter is strict on {name}: packets of clients whom the routing table does not reach by {name} are "
-            f"dropped; `sysctl -w net.ipv4.conf.{name}.rp_filter=2` makes it loose"
+            f"dropped; `sysctl -w net.ipv4.conf.{devices.spelt(name)}.rp_filter=2` makes it loose"
         )
 
 

@@ -37,7 +37,7 @@ def attach(instance: Instance, cgroup: str) -> None:
             made[name] = bpf.link(instance.open(name), folder, kind)
         _note(instance, cgroup)
         for name, fd in made.items():
-            _pin(fd, _place(instance, name))
+            instance.pin(fd, f"{name}_link")
     except OSError as error:
         raise DirectorError(
             f"cannot attach to {cgroup}: {error.strerror}; has another program been attached to it, or to a cgroup "
@@ -79,15 +79,6 @@ def _note(instance: Instance, cgroup: str) -> None:
 
 def _place(instance: Instance, name: str) -> str:
     return os.path.join(instance.folder, f"{name}_link")
-
-
-def _pin(fd: int, path: str) -> None:
-    """Pin a link in place of an older one."""
-    fresh = f"{path}_new"
-    if os.path.exists(fresh):
-        os.unlink(fresh)
-    bpf.pin(fd, fresh)
-    os.rename(fresh, path)
 
 
 def _filesystem(path: str) -> int:

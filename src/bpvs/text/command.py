@@ -81,7 +81,8 @@ def parse_command(words: list[str], program: str, resolver: Resolver) -> Command
     timeouts = _timeouts(scanner.leftovers) if name == "set" else None
     if scanner.leftovers:
         raise UsageError(f"unexpected argument {scanner.leftovers[0]}")
-    draft.flags = parse_flags(draft.flag_list, draft.scheduler or "wlc")
+    if draft.flag_list:
+        draft.flags = parse_flags(draft.flag_list, draft.scheduler or "wlc")
     options.check_combination(name, draft.given)
     return _finish(name, draft, argument, timeouts)
 
@@ -149,15 +150,17 @@ def _finish(name: str, draft: Draft, argument: str, timeouts: Timeouts | None) -
         daemon = Daemon(argument, draft.interface, draft.syncid, draft.maxlen, draft.group, draft.mcast_port, draft.ttl)
         return Command(name, given, daemon=daemon)
     key = draft.key() if "service-address" in given else None
+    if key is None:
+        return Command(name, given, timeouts=timeouts)
     if name in ("add-service", "edit-service"):
-        return Command(name, given, key, service=_service(draft, draft.key()))
+        return Command(name, given, key, service=_service(draft, key))
     if name in ("add-server", "edit-server"):
-        return Command(name, given, key, server=_server(draft, draft.key()))
+        return Command(name, given, key, server=_server(draft, key))
     if name == "delete-server":
         return Command(name, given, key, server=RealServer(draft.server_address(), draft.server_port))
-    if name == "zero" and key is not None and _is_nothing(key):
+    if name == "zero" and _is_nothing(key):
         key = None
-    return Command(name, given, key, timeouts=timeouts, local=draft.local)
+    return Command(name, given, key, local=draft.local)
 
 
 def _is_nothing(key: ServiceKey) -> bool:

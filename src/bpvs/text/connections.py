@@ -21,31 +21,38 @@ def connection_lines(connections: Iterable[Connection], names: EndpointPrinter, 
     """One line for each entry, in the given order; seconds are rounded down, minutes may exceed 99."""
     is_numeric = names.is_numeric
     # A million entries share few services, servers and times, and many a client has several.
-    near_ends: dict[tuple[bytes, int, bytes, int, int], tuple[str, str]] = {}
+    heads: dict[tuple[int, str, Protocol | None], str] = {}
     hosts: dict[bytes, str] = {}
-    heads: dict[tuple[int, str, int], str] = {}
+    near_ends: dict[tuple[bytes, int, bytes, int, Protocol | None], tuple[str, str]] = {}
     for entry in connections:
-        protocol = entry.protocol
-        ends = (entry.virtual.packed, entry.virtual_port, entry.server.packed, entry.server_port, protocol or 0)
-        near = near_ends.get(ends)
-        if near is None:
-            virtual = names.text(entry.virtual, entry.virtual_port, protocol)
-            near = near_ends[ends] = f"{virtual:18}", names.text(entry.server, entry.server_port, protocol)
-        virtual, server = near
+        protocol, virtual, server, client = entry.protocol, entry.virtual, entry.server, entry.client.packed
+        about = int(entry.expires), entry.state, protocol
+        try:
+            head = heads[about]
+        except KeyError:
+            head = heads[about] = _head(*about)
+        try:
+            host = hosts[client]
+        except KeyError:
+            host = hosts[client] = names.host(entry.client)
+        port = entry.client_port if is_numeric else names.port(entry.client_port, protocol)
+        source = f"{host}:{port}"[:NAME_ROOM]
+        ends = virtual.packed, entry.virtual_port, server.packed, entry.server_port, protocol
+        try:
+            near, real = near_ends[ends]
+        except KeyError:
+            near = f"{names.text(virtual, entry.virtual_port, protocol):18}"
+            real = names.text(server, entry.server_port, protocol)
+            near_ends[ends] = near, real
         if with_engine and entry.engine:
-            server = f"{server:16} {entry.engine:18} {entry.engine_data}"
-        about = (int(entry.expires), entry.state, protocol or 0)
-        head = heads.get(about)
-        if head is None:
-            minutes, seconds = divmod(about[0], 60)
-            time = f"{minutes:02d}:{seconds:02d}"
-            head = heads[about] = f"{_PROTOCOLS[protocol]} {time:6} {entry.state:11}"
-        packed = entry.client.packed
-        host = hosts.get(packed)
-        if host is None:
-            host = hosts[packed] = names.host(entry.client)
-        client = f"{host}:{entry.client_port if is_numeric else names.port(entry.client_port, protocol)}"[:NAME_ROOM]
-        yield f"{head} {client:18} {virtual} {server}\n"
+            real = f"{real:16} {entry.engine:18} {entry.engine_data}"
+        yield f"{head} {source:18} {near} {real}\n"
+
+
+def _head(seconds: int, state: str, protocol: Protocol | None) -> str:
+    minutes, seconds = divmod(seconds, 60)
+    time = f"{minutes:02d}:{seconds:02d}"
+    return f"{_PROTOCOLS[protocol]} {time:6} {state:11}"
 
 
 def timeout_line(timeouts: Timeouts) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bpvs.model import Address, Family, Method, Protocol, ServiceKey, Tunnel, TunnelChecksum, TunnelType
+from bpvs.model import NO_TUNNEL, Address, Family, Method, Protocol, ServiceKey, Tunnel, TunnelChecksum, TunnelType
 from bpvs.text.endpoint import parse_endpoint, parse_host
 from bpvs.text.errors import UsageError
 from bpvs.text.integers import INT_MAX, UINT_MAX, leading_integer, parse_integer
@@ -41,28 +41,29 @@ _PROTOCOLS = {"tcp-service": Protocol.TCP, "udp-service": Protocol.UDP, "sctp-se
 class Draft:
     """Collects options in the order of the command line, which matters: `-r` takes its port from an earlier `-t`."""
 
+    _family = Family.IPV4
+    _protocol: Protocol | None = None
+    _address: Address | None = None
+    _port = 0
+    _fwmark = 0
+    scheduler = engine = flag_list = ""
+    flags = 0
+    persistence: int | None = None
+    _mask = IPV4_FULL
+    ops = False
+    synproxy = False
+    local: Address | None = None
+    _server: Address | None = None
+    server_port = 0
+    method = "gatewaying"
+    weight, upper, lower = 1, 0, 0
+    tunnel_type, tunnel_port, _checksum = "ipip", 0, TunnelChecksum.NONE
+    interface, group = "eth0", ""
+    syncid = maxlen = mcast_port = ttl = 0
+
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self.given: set[str] = set()
-        self._family = Family.IPV4
-        self._protocol: Protocol | None = None
-        self._address: Address | None = None
-        self._port = 0
-        self._fwmark = 0
-        self.scheduler = self.engine = self.flag_list = ""
-        self.flags = 0
-        self.persistence: int | None = None
-        self._mask = IPV4_FULL
-        self.ops = False
-        self.synproxy = False
-        self.local: Address | None = None
-        self._server: Address | None = None
-        self.server_port = 0
-        self.method = "gatewaying"
-        self.weight, self.upper, self.lower = 1, 0, 0
-        self.tunnel_type, self.tunnel_port, self._checksum = "ipip", 0, TunnelChecksum.NONE
-        self.interface, self.group = "eth0", ""
-        self.syncid = self.maxlen = self.mcast_port = self.ttl = 0
 
     def take(self, option: str, value: str | None) -> None:
         """Note one option; UsageError if its value is wrong or it has been there before."""
@@ -200,6 +201,8 @@ class Draft:
 
     def tunnel(self) -> Tunnel:
         """The tunnel settings as given."""
+        if self.method != "ipip":
+            return NO_TUNNEL
         return Tunnel(TUNNEL_TYPES[self.tunnel_type], self.tunnel_port, self._checksum)
 
 

@@ -14,6 +14,9 @@ def parse_integer(text: str, lowest: int, highest: int) -> int | None:
 
     Leading blanks, one sign and leading zeros are fine; trailing characters, fractions and hexadecimal are not.
     """
+    if len(text) < 19 and text.isascii() and text.isdigit():  # nearly all are
+        value = int(text)
+        return value if lowest <= value <= highest else None
     body = text.lstrip(C_SPACE)
     digits = body[1:] if body[:1] in ("+", "-") else body
     # Longer than any long: strtol says ERANGE, and int() would refuse absurd lengths with an exception of its own.

@@ -174,6 +174,11 @@ _RULES = {
     "get-laddr": ("", "numeric service-address json", ""),
     "sysctl": ("", "dry-run", ""),
 }
+# What most command lines are: with all that is needed, and nothing but that and what is allowed.
+_USUAL = {
+    command: (frozenset(needed.split()), frozenset(f"{needed} {allowed}".split()))
+    for command, (needed, allowed, _) in _RULES.items()
+}
 _SPOKEN = {"clear": "flush"}
 _TUNNEL_RULES = {
     "ipip": ("", "tun-type", ""),
@@ -189,6 +194,9 @@ def short_spellings(command: str) -> Mapping[str, str]:
 
 def check_combination(command: str, given: set[str]) -> None:
     """UsageError if the command lacks an option that it needs or has one that it cannot have."""
+    needed, possible = _USUAL[command]
+    if needed <= given <= possible:
+        return
     _check(_CHECK_ORDER, _RULES[command], given, f"'{_SPOKEN.get(command, command)}' command")
 
 

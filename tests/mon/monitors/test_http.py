@@ -10,6 +10,7 @@ import time
 import pytest
 
 from bpvs.mon.monitors import http
+from tests.closing import reset_on_close
 from tests.mon.monitors.servers import Serve, answering, check, dripping, greeting, hang, refusing, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
@@ -23,7 +24,7 @@ def status(line: str) -> Serve:
 
 def _reset(connection: socket.socket) -> None:
     connection.recv(4096)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    reset_on_close(connection)
 
 
 HEALTHY: dict[str, tuple[Serve, list[str], str]] = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bpvs.lab.wait import until
 from bpvs.text.mon.opstatus import parse_line
 from tests.mon.oracle.calls import Call, read_call
-from tests.mon.real import Program, perl_code, real_program
+from tests.mon.real import Program, free_port, perl_code, real_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ class Side:
     def start(self, *options: str) -> None:
         """Begin, on a port that was free a moment ago; return when it answers."""
         for _ in range(5):
-            self._port = _free_port()
+            self._port = free_port()
             self.configure(self._services)
             program = self._program()
             with (self.home / "log").open("ab") as log:
@@ -228,16 +228,3 @@ def both(sides: list[Side], condition: Callable[[Side], bool], what: str) -> Non
 
 def _processes() -> list[Path]:
     return list(Path("/proc").glob("[0-9]*"))
-
-
-def _free_port() -> int:
-    """A port that is free for TCP and UDP."""
-    while True:
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-            stream.bind(("127.0.0.1", 0))
-            port = int(stream.getsockname()[1])
-            try:
-                datagrams.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port

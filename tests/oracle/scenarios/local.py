@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from bpvs.net import namespace
+from tests.closing import reset_on_close
 from tests.oracle import wire
 from tests.oracle.flow import Flow
 from tests.oracle.play import Play
@@ -33,7 +33,7 @@ def own_socket(play: Play, kind: socket.SocketKind, address: str, port: int) -> 
 def connect(play: Play, source: str, port: int, virtual: int) -> None:
     """A TCP client of the director; the server answers its handshake; at the end it resets, for a FIN is repeated."""
     with own_socket(play, socket.SOCK_STREAM, source, port) as one:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(one)
         one.setblocking(False)
         with suppress(OSError):
             one.connect((play.vip, virtual))

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.oracle import recordings
 from tests.oracle.play import Play
 
 Script = Callable[[Play], None]
-# A scenario's number is the second octet of its addresses; 255 is the stage's own, 0 that of recorded commands.
-_FIRST = 2
-_LAST = 254
+# A scenario's number is the second octet of its addresses; 255 is the stage's own, 0 that of recorded commands. Once
+# recorded it stays, or two recordings would have the same.
+_RECORDED = recordings.numbers()
+_free = iter(sorted({*range(2, 255)} - {*_RECORDED.values()}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def scenario(name: str, *, always: bool = False, alone: bool = False) -> Callabl
 
 def add(name: str, script: Script, *, always: bool = False, alone: bool = False, is_replayed: bool = True) -> None:
     """Enters a scenario into the list; its name is new."""
-    number = _FIRST + len(SCENARIOS)
-    if name in SCENARIOS or "," in name or number > _LAST:
+    number = _RECORDED.get(recordings.file_of(name).name) or next(_free, None)
+    if name in SCENARIOS or "," in name or number is None:
         raise ValueError(f"scenario {name!r} is there already, has a comma, or there are more than addresses")
     SCENARIOS[name] = Scenario(name, number, script, always, alone, is_replayed)

@@ -55,6 +55,26 @@ for _mode in (0, 1, 3):
 add("port used again at resting servers", partial(again, mode=1, method="-m", rest=True))
 
 
+def without_server(play: Play, mode: int, method: str) -> None:
+    """One of three servers is removed, then each client begins anew."""
+    play.sysctl(f"conn_reuse_mode={mode}")
+    play.service("-t V:80", "-s rr", [f"S{number}:80 {method}" for number in (1, 2, 3)])
+    flows = [Flow(play, 2, 40000 + at) for at in range(6)]
+    play.choices(flow.open() for flow in flows)
+    play.vs("-d -t V:80 -r S2:80")
+    play.choices(flow.ask("S") for flow in flows)
+    play.table()
+    play.connections()
+
+
+for _mode in (0, 1):
+    for _method in ("-m", "-g"):
+        add(
+            f"port used again without server mode {_mode} {_method[1:]}",
+            partial(without_server, mode=_mode, method=_method),
+        )
+
+
 @scenario("client port 20")
 def ftp_data(play: Play) -> None:
     play.service("-t V:80", "-s rr", ("S1:80 -m",))

@@ -45,6 +45,14 @@ def test_columns_stand_below_each_other_and_inner_packets_below_outer_ones() -> 
     )
 
 
+def test_the_client_s_address_stands_below_the_packet_that_tells_it() -> None:
+    seen = [sighting("director out", Packet("10.0.1.201", "10.0.2.11", 62, "ACK", 1024, 80, None, "10.9.0.2:40000"))]
+    assert table(seen, NAMES, Style(colour=False, unicode=False)).splitlines()[1:] == [
+        " director  out  client 0a:01 -> director 0b:02  10.0.1.201:1024 -> 10.0.2.11:80  ACK  62",
+        "                                                + TOA 10.9.0.2:40000",
+    ]
+
+
 def test_only_what_changed_stands_out() -> None:
     shown = table([sighting("client out", SYN), sighting("director in", SYN)], NAMES, Style(colour=True, unicode=True))
     assert "\x1b[33m" not in shown

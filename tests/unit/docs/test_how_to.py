@@ -13,7 +13,8 @@ import pytest
 from bpvs.cli.health import _parser as health_parser
 from bpvs.cli.mark import _parser as mark_parser
 from bpvs.cli.realserver import _parser as realserver_parser
-from bpvs.cli.tours import TYPES, watching
+from bpvs.cli.tours import TYPES, tour, watching
+from bpvs.cli.tours.step import plain
 from bpvs.cli.up import _parser as up_parser
 from bpvs.ipvsadm.run import run
 from bpvs.kernel import _abi
@@ -100,7 +101,13 @@ def test_the_configuration_of_the_page_is_one() -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_page_shows_what_the_demo_shows(kind: str) -> None:
-    assert f"`make demo TYPE={kind}`" in (ROOT / f"docs/how-to/{kind}.md").read_text(encoding="utf-8")
+    page = ROOT / f"docs/how-to/{kind}.md"
+    assert f"`make demo TYPE={kind}`" in page.read_text(encoding="utf-8")
+    lines = [line for line in code_lines(page) if re.match(r" \w+ +(in|out) ", line)]
+    way = iter(tour(kind).path)
+    assert all(" ".join(line.split()[:2]) in way for line in lines), "hops that the demo does not show, in that order"
+    drawn = [line.rstrip() for line in plain(tour(kind).picture).splitlines()]
+    assert kind == "synproxy" or set(drawn) <= set(code_lines(page))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named)

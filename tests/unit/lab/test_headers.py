@@ -22,6 +22,14 @@ OUTER6 = IPv6(src="fd01::2", dst="fd02::11", hlim=62)
 GUE4 = UDP(sport=40001, dport=6080) / Raw(bytes((0, 4, 0, 0)))
 GUE6 = UDP(sport=40001, dport=6080) / Raw(bytes((0, 41, 0, 0)))
 
+TOLD = ("10.0.1.201", "10.0.2.11", 62, "ACK", 1024, 80, None)
+TOLD4 = bytes.fromhex("9c40 0a090002")
+TOLD6 = bytes.fromhex("9c40 fd090000000000000000000000000002")
+
+
+def told(*options: tuple[int | str, bytes | None]) -> Layers:
+    return IP(src=TOLD[0], dst=TOLD[1], ttl=62) / TCP(sport=1024, dport=80, flags="A", options=list(options))
+
 
 def outer4(carries: str, inner: Packet, sport: int = 0, dport: int = 0) -> Packet:
     return Packet("10.0.1.2", "10.0.2.11", 62, carries, sport, dport, inner)
@@ -37,6 +45,10 @@ def outer4(carries: str, inner: Packet, sport: int = 0, dport: int = 0) -> Packe
             Packet("10.0.0.1", "10.0.0.2", 9, "UDP", 5, 53),
             id="udp",
         ),
+        pytest.param(told((254, TOLD4)), Packet(*TOLD, "10.9.0.2:40000"), id="toa"),
+        pytest.param(told(("NOP", None), (253, TOLD6)), Packet(*TOLD, "[fd09::2]:40000"), id="toa of ipv6"),
+        pytest.param(told((254, TOLD6)), Packet(*TOLD, "[fd09::2]:40000"), id="toa of ipv6, the other kind"),
+        pytest.param(told((254, TOLD4[1:]), (253, TOLD4)), Packet(*TOLD), id="options of other sizes"),
         pytest.param(OUTER4 / TCP4, outer4("IPIP", SYN), id="ipip"),
         pytest.param(OUTER4 / TCP6, outer4("IPv6", SYN6), id="ipv6 in ipv4"),
         pytest.param(OUTER6 / TCP4, Packet("fd01::2", "fd02::11", 62, "IPIP", inner=SYN), id="ipv4 in ipv6"),
@@ -57,6 +69,15 @@ def test_headers_are_read(layers: Layers, packet: Packet) -> None:
 @pytest.mark.parametrize("length", [0, 13, 14, 33, 34, 53])
 def test_a_frame_that_ends_within_a_header_is_nothing(length: int) -> None:
     assert read_frame(bytes(ETHER / TCP4)[:length]) is None
+
+
+@pytest.mark.parametrize("options", ["fe08 9c40", "fe00 0000", "fe01 0101", "00fe 0808", "01010101 01 0101fe"])
+def test_options_that_end_too_early_tell_nothing(options: str) -> None:
+    content = bytes.fromhex(options)
+    layers = IP() / TCP(flags="A", dataofs=5 + len(content) // 4)
+    frame = read_frame(bytes(ETHER / layers) + content)
+    assert frame is not None
+    assert (frame.packet.carries, frame.packet.toa) == ("ACK", "")
 
 
 def test_other_protocols_are_nothing() -> None:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * IP tunnelling: the client's packet travels whole behind an outer header (RFC 2003, 2473, 4213), with GUE
- * (net/ipv4/fou_core.c) or GRE (RFC 2784) in between. Outer TTL and DSCP are the inner ones, ECN is RFC 6040's; a packet
- * that must not be fragmented stays so, unless pmtu_disc is 0.
+ * (net/ipv4/fou_core.c) or GRE (RFC 2784) in between. Outer TTL and DSCP are the inner ones, ECN is RFC 6040's. Outer IPv4
+ * packets must not be fragmented, unless pmtu_disc is 0: so routers tell the path's MTU, by which clients are told and
+ * packets cut, and the tunnel's end needs to put nothing together.
  *
  * The outer checksum of GUE and GRE takes no walk over the payload where that has a right checksum of its own: what it
  * covers then adds up to the complement of its pseudo header ("local checksum offload",
@@ -12,10 +13,9 @@
 #ifndef BPVS_FORWARD_TUN_H
 #define BPVS_FORWARD_TUN_H
 
-#include "../clock.h"
 #include "../csum.h"
-#include "../maps.h"
 #include "../packet.h"
+#include "../path_mtu.h"
 #include "route.h"
 
 #define GUE_PORT_FIRST 32768 /* source ports tell flows apart */
@@ -47,7 +47,7 @@ struct inner {
 	__u16 length;
 	__u8 tos;
 	__u8 ttl;
-	bool is_whole; /* must not be fragmented */
+	bool is_whole; /* the outer packet must not be fragmented */
 	bool is_ipv6;
 	bool is_summed;
 };
@@ -77,11 +77,7 @@ static __always_inline __u32 tun_overhead(const struct dest *dest, bool is_summe
 /* Bytes of an inner packet that fits: the MTU of the way out, or less if a router further on told so. */
 static __always_inline __u32 tun_room(const struct dest *dest, __u32 mtu)
 {
-	__u32 path = dest->path_mtu;
-
-	if (path && path < mtu && (__s32)(dest->path_mtu_until - clock_ms(clock_ns())) > 0)
-		mtu = path;
-	return mtu - tun_overhead(dest, dest->tunnel.check);
+	return path_mtu(dest, mtu) - tun_overhead(dest, dest->tunnel.check);
 }
 
 static __always_inline const struct spread *tun_spread(const struct dest *dest, const struct settings *settings)
@@ -168,6 +164,16 @@ static __always_inline __u32 tun_sum(hook_ctx *ctx, const struct packet *pkt)
 	return ~csum_fold32(pseudo);
 }
 
+/* Must routers leave the outer packet whole? Where nobody would hear of the path's MTU, no more than the inner one. */
+static __always_inline bool tun_is_whole(const struct packet *pkt, const struct settings *settings)
+{
+	if (!settings->vs.pmtu_disc)
+		return false;
+	if (pkt->is_handed_over || pkt->is_alone)
+		return pkt->family == FAMILY_IPV4 && !pkt->may_be_cut;
+	return true;
+}
+
 static __always_inline bool tun_read(hook_ctx *ctx, const struct packet *pkt, const struct dest *dest,
 				     struct inner *inner)
 {
@@ -178,7 +184,6 @@ static __always_inline bool tun_read(hook_ctx *ctx, const struct packet *pkt, co
 		return false;
 	inner->is_ipv6 = pkt->family == FAMILY_IPV6;
 	inner->tos = inner->is_ipv6 ? bpf_ntohs(*ipv6) >> 4 : ipv4->tos;
-	inner->is_whole = !inner->is_ipv6 && !pkt->may_be_cut;
 	inner->ttl = pkt->keeps_ttl ? pkt->ttl : pkt->ttl - 1;
 	inner->length = pkt->length;
 	inner->hash = flow_hash(&pkt->key);
@@ -277,19 +282,20 @@ static __always_inline void tun_write_gre(hook_ctx *ctx, __u32 at, const struct 
 }
 
 /* Puts the packet into its tunnel; false, with the packet spoilt, where the frame cannot grow. Not static: verified once. */
-__noinline int forward_tun(hook_ctx *ctx, struct packet *pkt, const struct dest *dest, const struct spread *spread)
+__noinline int forward_tun(hook_ctx *ctx, struct packet *pkt, const struct dest *dest, const struct settings *settings)
 {
 	struct inner inner = {};
 	struct address source;
 	__u32 overhead, at;
 
-	if (!pkt || !dest || !spread)
+	if (!pkt || !dest || !settings)
 		return false;
 	at = pkt->l3 & MAX_OFFSET;
 	forward_route(ctx, pkt);
 	if (!tun_read(ctx, pkt, dest, &inner))
 		return false;
-	source = tun_source(dest, spread, inner.hash);
+	inner.is_whole = tun_is_whole(pkt, settings);
+	source = tun_source(dest, tun_spread(dest, settings), inner.hash);
 	overhead = tun_overhead(dest, inner.is_summed);
 	if (!hook_encapsulate(ctx, overhead, address_is_ipv4(&dest->address), tun_protocol(dest, &inner)))
 		return false;

@@ -25,7 +25,7 @@ enum ecn {
 };
 
 /* Is the inner packet one for a VIP, and whole? */
-static __always_inline enum fate inner_admit(hook_ctx *ctx, const struct outer *outer)
+static __always_inline enum fate inner_admit(hook_ctx *ctx, struct outer *outer)
 {
 	struct address dst;
 	__u32 length;
@@ -49,7 +49,17 @@ static __always_inline enum fate inner_admit(hook_ctx *ctx, const struct outer *
 	}
 	if (!bpf_map_lookup_elem(&vips, &dst))
 		return LEFT_NO_VIP;
-	return outer->inner + length > outer->end ? LEFT_MALFORMED : FATE_NONE;
+	outer->inner_end = outer->inner + length;
+	return outer->inner_end > outer->end ? LEFT_MALFORMED : FATE_NONE;
+}
+
+/*
+ * Were datagrams of GUE merged behind the headers of the first (UDP GRO for forwarding)? Each has a tunnel's and an inner
+ * header of its own, and would lose what follows the first. Else the length of the one inner header tells of everything.
+ */
+static __always_inline bool is_train(hook_ctx *ctx, const struct outer *outer)
+{
+	return ctx->gso_size && outer->inner_end != outer->end;
 }
 
 /* RFC 6040, figure 4: what the inner packet says after it met the outer one's congestion; negative: drop it. */

@@ -34,6 +34,7 @@ struct outer {
 	__u32 l4;             /* offset of what follows the outer IP header */
 	__u32 end;            /* offset behind the outer packet's last byte */
 	__u32 inner;          /* offset of the inner IP header */
+	__u32 inner_end;      /* offset behind the inner packet's last byte */
 	__u32 remcsum_start;  /* offset of the first byte that the inner checksum covers; 0: nothing to fill in */
 	__u32 remcsum_offset; /* offset of the checksum itself */
 	__u8 family;

@@ -19,5 +19,7 @@ TOUR = Tour(
     path=(
         *("client out", "director in", "director out", "server1 in"),
         *("server1 out", "director in", "director out", "client in"),
+        *("client out", "director in", "director out", "server1 in"),
     ),
+    flags=("SYN", "SYN ACK", "ACK"),
 )
