@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,8 +16,13 @@ from pathlib import Path
 import pytest
 
 from bpvs.cli import demo
+from bpvs.cli.stage import play, workplace
+from bpvs.cli.style import style_for
 from bpvs.cli.tours import TYPES, tour, watching
+from bpvs.cli.tours.step import Seen
 from bpvs.cli.tours.tutorial import STEPS
+from bpvs.lab.host import Host
+from bpvs.lab.network import Network
 from bpvs.lab.shell import own_tool, run
 from bpvs.lab.wait import until
 from bpvs.net import namespace
@@ -31,6 +37,11 @@ def left_behind(fragment: str) -> list[str]:
     """Namespaces and folders with a name like that."""
     places = (Path(namespace.NAMED), Path(tempfile.gettempdir()))
     return [str(path) for place in places for path in place.glob(f"bpvs-{fragment}-*")]
+
+
+def running_on(host: Host) -> list[str]:
+    """The processes of a machine."""
+    return run(["ip", "netns", "pids", host.name]).checked().out.split()
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -102,8 +113,19 @@ def test_interrupted_in_its_second_half_it_leaves_no_daemon() -> None:
 
 def test_two_at_once_do_not_meet() -> None:
     with start() as one, start() as other:
-        said = [process.communicate(timeout=60) for process in (one, other)]
-    assert [one.returncode, other.returncode] == [0, 0], said
+        errors = [process.communicate(timeout=60)[1] for process in (one, other)]
+    assert ([one.returncode, other.returncode], errors) == ([0, 0], ["", ""])
+
+
+def test_its_folder_goes_when_the_daemons_of_its_steps_have_ended() -> None:
+    with Network() as network:
+        host = network.host("director")
+        with workplace(network, keep=False) as place:
+            (place / "mon.cf").write_text(watching.CONFIG, encoding="ascii")
+            play(1, watching.STEPS[1], "$", host, place, Seen(), style_for(sys.stdout))
+            assert running_on(host) != []
+        assert running_on(host) == []
+        assert not place.exists()
 
 
 def test_a_missing_program_is_named_with_its_package() -> None:

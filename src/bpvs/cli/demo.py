@@ -20,7 +20,7 @@ from bpvs.cli.style import Style, style_for
 from bpvs.cli.tours import TYPES, tour, watching
 from bpvs.cli.tours.step import Seen
 from bpvs.cli.tours.tutorial import PICTURE, STEPS, VIP
-from bpvs.lab.network import end_programs, remove
+from bpvs.lab.network import remove
 from bpvs.lab.shell import LabError, own_tool
 from bpvs.lab.topology import Tutorial, tutorial
 
@@ -78,15 +78,10 @@ def _show_tutorial(keep: bool, style: Style) -> None:
         draw(PICTURE, style)
         lan.director.is_director = True
         lan.serve()
-        try:
-            _play_all(lan, place, style)
-        except BaseException:
-            end_programs(lan.director)  # mon in the background, if a step went wrong
-            raise
-        seconds = time.monotonic() - begun
+        _play_all(lan, place, style)
         if keep:
             _how_to_play(lan, style)
-    count = len(STEPS) + len(watching.STEPS)
+    count, seconds = len(STEPS) + len(watching.STEPS), time.monotonic() - begun
     say(style.paint(f"All {count} steps gave what the tutorial says, in {seconds:.1f} s.", "green", "bold"))
     if not keep:
         say("The balancing ran in the kernel alone, and the namespaces, programs and tables are removed again.")

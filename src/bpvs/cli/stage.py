@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bpvs.cli.style import Style
 from bpvs.cli.tours.step import Seen, Step, plain
 from bpvs.lab.host import Host
-from bpvs.lab.network import Network
+from bpvs.lab.network import Network, end_programs
 from bpvs.lab.shell import Result, own_tool
 
 # curl's progress meter is for terminals, and what it prints here goes through us.
@@ -64,21 +64,28 @@ def _shell(host: Host, folder: Path, command: str) -> Result:
 
 @contextmanager
 def workplace(network: Network, keep: bool) -> Iterator[Path]:
-    """A folder for the shell of the steps, where `ipvsadm`, `bpvs` and `mon` are this installation's."""
+    """A folder for the shell of the steps, where `ipvsadm`, `bpvs` and `mon` are this installation's.
+
+    Unless all went well and `keep`, it is removed, and before it the programs that the steps left running.
+    """
     place = folder(network.name)
     (place / "bin").mkdir(parents=True, mode=0o700)
-    try:
+    with ExitStack() as leaving:
+        leaving.callback(_clear, network, place)
         for name in ("ipvsadm", "bpvs", "mon"):
             wrapper = place / "bin" / name
             wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(own_tool(name))} "$@"\n', encoding="utf-8")
             wrapper.chmod(0o700)
         (place / ".curlrc").write_text(_CURLRC, encoding="ascii")
         yield place
-    except BaseException:
-        shutil.rmtree(place)
-        raise
-    if not keep:
-        shutil.rmtree(place)
+        if keep:
+            leaving.pop_all()
+
+
+def _clear(network: Network, place: Path) -> None:
+    for host in network.hosts.values():
+        end_programs(host)
+    shutil.rmtree(place)
 
 
 def folder(name: str) -> Path:

@@ -5,20 +5,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import select
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bpvs.lab.host import WEB_SERVER, Host
 from bpvs.lab.shell import LabError, run
+from bpvs.lab.wait import PATIENCE
 from bpvs.net import namespace
 
 PREFIX = "bpvs-"
 SWITCHES = "wire"
+_ENDING = 10.0  # seconds that a killed program may take, if the machine is busy
 MONITOR = "bpvs.mon"  # the daemon as a module, where it is not installed as a program
 # Addresses work at once, and neither strict nor loose source checks of the distribution decide about the lab.
 _SYSCTLS = {
@@ -126,15 +129,23 @@ def remove(name: str) -> list[str]:
 
 
 def end_programs(host: Host) -> None:
-    """Ends web servers and monitor daemons of the host, whoever started them.
+    """Ends web servers and monitor daemons of the host, whoever started them, and returns when they have ended.
 
     A shell that somebody has open in the namespace is not touched.
     """
-    for word in run(["ip", "netns", "pids", host.name]).out.split():
-        with suppress(FileNotFoundError, ProcessLookupError):
-            words = Path(f"/proc/{word}/cmdline").read_bytes().split(b"\0")
-            if any(_is_ours(one.decode(errors="replace")) for one in words):
-                os.kill(int(word), signal.SIGKILL)
+    with ExitStack() as stack:
+        ending = []
+        for word in run(["ip", "netns", "pids", host.name]).out.split():
+            with suppress(ProcessLookupError, FileNotFoundError):
+                process = os.pidfd_open(int(word))
+                stack.callback(os.close, process)
+                words = Path(f"/proc/{word}/cmdline").read_bytes().split(b"\0")
+                if any(_is_ours(one.decode(errors="replace")) for one in words):
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+                    ending.append(process)
+        for process in ending:
+            if not select.select([process], [], [], _ENDING * PATIENCE)[0]:
+                raise LabError(f"a program of {host.name} did not end")
 
 
 def _is_ours(word: str) -> bool:
