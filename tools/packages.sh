@@ -2,13 +2,14 @@
 # shellcheck shell=bash
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
-# libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl asks, nft loses packets;
+# libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl and ping ask, nft loses packets;
 # mandoc checks the manual.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates
     curl
     iproute2
+    iputils-ping
     libbpf-dev
     libbpf1
     linux-libc-dev

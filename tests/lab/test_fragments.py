@@ -136,8 +136,9 @@ def test_flood_of_later_fragments_passes_over() -> None:
     with datagrams("nat") as (ends,):
         ends.there_and_back(LONG)
         site = ends.site
-        for ident in range(FLOOD):
-            ends.send(bytes(raw(IP(src=site.client, dst=site.vip, id=20_000 + ident, frag=8, proto=17) / b"flood")))
+        flooder = site.net.clients.four(66)  # one with numbers of its own, which no datagram of the client's has
+        for ident in range(1, FLOOD + 1):
+            ends.send(bytes(raw(IP(src=flooder, dst=site.vip, id=ident, frag=8, proto=17) / b"flood")))
         ends.there_and_back(LONG)
         held = ends.verdict("HOLD_FRAGMENT")
         assert 0 < held <= FLOOD
