@@ -3,7 +3,7 @@
 # Debian packages that BPVS is built, shown and tested with, and the one way to install them.
 
 # libbpf1 loads the programs; the two header packages compile them; ip makes namespaces, curl and ping ask, nft loses packets;
-# mandoc checks the manual.
+# ps finds what was left running; mandoc checks the manual.
 # shellcheck disable=SC2034
 SETUP_PACKAGES=(
     ca-certificates
@@ -15,6 +15,7 @@ SETUP_PACKAGES=(
     linux-libc-dev
     mandoc
     nftables
+    procps
     python3
     python3-venv
 )
@@ -28,10 +29,11 @@ PEER_PACKAGES=(
     perl
 )
 
-# The virtual machine with the real IPVS (tests/oracle).
+# The virtual machine with the real IPVS (tests/oracle); virtme-run asks `file` for the kernel's version.
 # shellcheck disable=SC2034
 ORACLE_PACKAGES=(
     busybox-static
+    file
     ipvsadm
     kmod
     qemu-system-x86
