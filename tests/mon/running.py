@@ -75,7 +75,7 @@ class Mon:
             self._process = subprocess.Popen(
                 [*within, *self.command(*options)], stdin=subprocess.DEVNULL, stderr=log, cwd="/"
             )
-        until(lambda: self.has_said(_STARTED.pattern) or self._has_ended(), "the start", PATIENCE)
+        self.wait_until(lambda: self.has_said(_STARTED.pattern) or self._has_ended(), "the start")
         assert not self._has_ended(), self.log
 
     @property
@@ -95,11 +95,14 @@ class Mon:
 
     def wait_for(self, pattern: str, seconds: float = PATIENCE) -> None:
         """Returns when the log has such a line."""
-        until(lambda: self.has_said(pattern), f"{pattern!r} in the log:\n{self.log}", seconds)
+        self.wait_until(lambda: self.has_said(pattern), f"{pattern!r} in the log", seconds)
 
-    def wait_until(self, condition: Callable[[], object], what: str) -> None:
-        """Returns when it is true."""
-        until(condition, what, PATIENCE)
+    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+        """Returns when it is true; TimeoutError with what was logged until then."""
+        try:
+            until(condition, what, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the log:\n{self.log}") from None
 
     def notes(self) -> list[str]:
         """The lines that note.alert wrote: kind, group, service, flag, own argument."""

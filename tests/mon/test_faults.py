@@ -276,6 +276,8 @@ def test_ten_thousand_services_are_checked_while_clients_are_answered(mon: Mon) 
     ]
     mon.configure("randstart = 5s\n" + "\n".join(groups))
     mon.start()
+    assert mon.log.count("there is no hostgroup") == 100
+    mon.wait_for("9900 more like these: `mon --check` shows them all")
     mon.wait_until(lambda: "opstatus=1" in mon.ask("list opstatus g77")[0], "one of them")
     mon.wait_until(lambda: saved(mon).count("\top_status=1\t") == number, "the state")
     mon.end(signal.SIGKILL)

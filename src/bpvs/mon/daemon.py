@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from bpvs.mon.readiness import Readiness
 
 LAST_ALERTS = 10.0  # seconds that alerts are given at the end
+_TOLD = 100  # sentences of a kind about a configuration; more would push out of the log what matters more
 _FIXED = ("serverbind", "serverport", "trapbind", "trapport", "pidfile", "syslog_facility")
 
 
@@ -240,8 +241,10 @@ class Daemon:
             ("err", wrong_words(setup.config, self._scripts)),
             ("info", self._scripts.built_in(setup.config)),
         ):
-            for sentence in sentences:
+            for sentence in sentences[:_TOLD]:
                 self.log(level, sentence)
+            if len(sentences) > _TOLD:
+                self.log(level, f"{len(sentences) - _TOLD} more like these: `mon --check` shows them all")
         for name, path in (("statedir", setup.places.statedir), ("logdir", setup.places.logdir)):
             try:
                 path.mkdir(parents=True, exist_ok=True)
