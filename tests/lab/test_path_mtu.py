@@ -82,8 +82,10 @@ def balance(director: Host, protocol: str, option: str) -> None:
 def test_errors_of_routers_on_both_sides_reach_who_can_send_less(option: str, tmp_path: Path) -> None:
     with chain() as hosts:
         client, file = hosts["client"], tmp_path / "file"
-        for name, interface, mtu in (("near", "left", NEAR_MTU), ("far", "right", FAR_MTU)):
-            hosts[name].run("ip", "link", "set", interface, "mtu", str(mtu)).checked()
+        for name, targets, link, mtu in (("near", CLIENT, "left", NEAR_MTU), ("far", SERVER, "right", FAR_MTU)):
+            for target in targets:
+                # Not the link's own MTU: a veth drops what it *receives* above it, and tells nobody.
+                hosts[name].run("ip", "route", "add", target, "dev", link, "mtu", "lock", str(mtu)).checked()
         balance(hosts["director"], "-t", option)
         for vip, local, caller in zip(VIP, LOCAL, CLIENT, strict=True):
             url = f"http://{text(vip)}/"
