@@ -32,7 +32,8 @@ _CLIENT_PORT, _VIRTUAL_PORT = 30000, 8000  # of the first conversation in the fi
 def walk(play: Play, walks: str, method: str, settings: tuple[str, ...] = (), service: str = "-t") -> None:
     """Plays every conversation; a step with `s` in front is the server's.
 
-    All over again, on other ports, if the machine was so slow that a timer ended between two steps.
+    All over again, on other ports, if the machine was so slow that a timer may have ended between two steps; what the
+    last try shows is judged as it is.
     """
     for setting in settings:
         play.sysctl(setting)
